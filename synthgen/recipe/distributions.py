@@ -1,0 +1,310 @@
+"""Distributions as data: what a recipe may write wherever a number is drawn at random.
+
+A plain number is a constant. Everything else is a mapping with the key `distribution`; `normal` takes the standard
+deviation (not the variance), and a mixture draws one component per number, with the weights as written.
+"""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+
+from synthgen.recipe.section import Number, Section, is_number, problem, tag
+from synthgen.recipe.suggest import suggestion
+
+Bounds = tuple[float, float]
+
+
+class Constant(Section):
+    """Always `value`."""
+
+    distribution: Literal["constant"] = "constant"
+    value: Number
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64; the generator is not advanced."""
+        return np.full(size, self.value, dtype=np.float64)
+
+    def bounds(self) -> Bounds:
+        """Smallest and largest value that can be drawn."""
+        return self.value, self.value
+
+
+class Uniform(Section):
+    """Every number from `low` to `high` with equal density."""
+
+    distribution: Literal["uniform"] = "uniform"
+    low: Number
+    high: Number
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        _check_low_high(self.low, self.high)
+        return self
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64 in [low, high]."""
+        return rng.uniform(self.low, self.high, size)
+
+    def bounds(self) -> Bounds:
+        """Smallest and largest value that can be drawn."""
+        return self.low, self.high
+
+
+class Normal(Section):
+    """Gaussian with standard deviation `stddev`."""
+
+    distribution: Literal["normal"] = "normal"
+    mean: Number = 0.0
+    stddev: Annotated[Number, Field(ge=0)]
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64."""
+        return self.mean + self.stddev * rng.standard_normal(size)
+
+    def bounds(self) -> Bounds:
+        """Unbounded unless stddev is 0."""
+        if self.stddev == 0:
+            return self.mean, self.mean
+        return -math.inf, math.inf
+
+
+class TruncatedNormal(Section):
+    """Gaussian conditioned on [low, high]; mean and stddev are those of the Gaussian before it is cut."""
+
+    distribution: Literal["truncated_normal"] = "truncated_normal"
+    mean: Number = 0.0
+    stddev: Annotated[Number, Field(gt=0)]
+    low: Number
+    high: Number
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        _check_low_high(self.low, self.high)
+        if self.low == self.high:
+            raise problem("low and high are both {low}: the range is empty", key="high", low=self.low)
+        return self
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64 in [low, high], by the inverse cdf, so that tails have their true shape."""
+        # scipy.special alone takes 0.1 s to import, and most recipes are only validated.
+        from scipy.special import log_ndtr, ndtri_exp
+
+        low, high = (self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev
+        # The lower tail is where log_ndtr and its inverse keep all their digits.
+        mirrored = low > 0
+        if mirrored:
+            low, high = -high, -low
+        log_low, log_high = float(log_ndtr(low)), float(log_ndtr(high))
+        share = rng.random(size)
+        # log(cdf(low) + share (cdf(high) - cdf(low))), relative to cdf(high), which is the larger one
+        log_cdf = log_high + np.log1p((share - 1.0) * -np.expm1(log_low - log_high))
+        standard = np.clip(ndtri_exp(log_cdf), low, high)
+        return np.clip(self.mean + self.stddev * (-standard if mirrored else standard), self.low, self.high)
+
+    def bounds(self) -> Bounds:
+        """Smallest and largest value that can be drawn."""
+        return self.low, self.high
+
+
+class Choice(Section):
+    """One of `values`, with probability proportional to `weights` (equal when absent)."""
+
+    distribution: Literal["choice"] = "choice"
+    values: Annotated[tuple[Number, ...], Field(min_length=1)]
+    weights: tuple[Annotated[Number, Field(gt=0)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.values):
+            raise problem(
+                "{weights} weights for {values} values: write one weight per value",
+                key="weights", weights=len(self.weights), values=len(self.values),
+            )  # fmt: skip
+        return self
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64, each one of `values`."""
+        weights = self.weights if self.weights is not None else (1.0,) * len(self.values)
+        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, weights, size)]
+
+    def bounds(self) -> Bounds:
+        """Smallest and largest value that can be drawn."""
+        return min(self.values), max(self.values)
+
+
+class _Weighted(Section):
+    weight: Annotated[Number, Field(gt=0)]
+
+
+class WeightedConstant(_Weighted, Constant):
+    """A constant as a component of a mixture."""
+
+
+class WeightedUniform(_Weighted, Uniform):
+    """A uniform distribution as a component of a mixture."""
+
+
+class WeightedNormal(_Weighted, Normal):
+    """A normal distribution as a component of a mixture."""
+
+
+class WeightedTruncatedNormal(_Weighted, TruncatedNormal):
+    """A truncated normal distribution as a component of a mixture."""
+
+
+class WeightedChoice(_Weighted, Choice):
+    """A choice as a component of a mixture."""
+
+
+COMPONENT_NAMES = ("constant", "uniform", "normal", "truncated_normal", "choice")
+DISTRIBUTION_NAMES = (*COMPONENT_NAMES, "mixture")
+
+
+def _require_component(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value
+    if not isinstance(value, dict):
+        raise problem("expected a mapping with the keys weight and distribution")
+    return _require_named(value, COMPONENT_NAMES)
+
+
+def _require_distribution(value: Any) -> Any:
+    if is_number(value) or isinstance(value, Section):
+        return value
+    if not isinstance(value, dict):
+        raise problem(
+            "expected a number or a mapping with the key distribution, got {got}", got=_describe_value(value)
+        )
+    return _require_named(value, DISTRIBUTION_NAMES)
+
+
+def _require_named(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    if "distribution" not in value:
+        raise problem("the key distribution is missing: one of {names}", names=", ".join(names))
+    name = value["distribution"]
+    if name not in names:
+        raise problem(
+            "unknown distribution {name}{hint}", key="distribution",
+            name=_describe_value(name), hint=suggestion(name, names),
+        )  # fmt: skip
+    return value
+
+
+def _describe_value(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else repr(value)[:60]
+
+
+def _tag_of(value: Any) -> str | None:
+    if is_number(value):
+        return tag("number")
+    name = value.get("distribution") if isinstance(value, dict) else getattr(value, "distribution", None)
+    return tag(name) if isinstance(name, str) else None
+
+
+def _constant_from_number(value: Any) -> Any:
+    return {"value": value} if is_number(value) else value
+
+
+Component = Annotated[
+    Annotated[WeightedConstant, Tag("<constant>")]
+    | Annotated[WeightedUniform, Tag("<uniform>")]
+    | Annotated[WeightedNormal, Tag("<normal>")]
+    | Annotated[WeightedTruncatedNormal, Tag("<truncated_normal>")]
+    | Annotated[WeightedChoice, Tag("<choice>")],
+    Discriminator(_tag_of),
+    BeforeValidator(_require_component),
+]
+
+
+class Mixture(Section):
+    """One of `components` per number drawn, with probability proportional to its weight."""
+
+    distribution: Literal["mixture"] = "mixture"
+    components: Annotated[tuple[Component, ...], Field(min_length=1)]
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(size,) float64; every element picks its component by one draw."""
+        picked = _draw_indices(rng, tuple(component.weight for component in self.components), size)
+        values = np.empty(size, dtype=np.float64)
+        for number, component in enumerate(self.components):
+            chosen = picked == number
+            values[chosen] = component.sample(rng, int(np.count_nonzero(chosen)))
+        return values
+
+    def bounds(self) -> Bounds:
+        """Smallest and largest value that can be drawn."""
+        limits = [component.bounds() for component in self.components]
+        return min(low for low, _ in limits), max(high for _, high in limits)
+
+
+Distribution = Annotated[
+    Annotated[
+        Constant, BeforeValidator(_constant_from_number), WithJsonSchema({"type": "number"}), Tag("<number>")
+    ]
+    | Annotated[Constant, Tag("<constant>")]
+    | Annotated[Uniform, Tag("<uniform>")]
+    | Annotated[Normal, Tag("<normal>")]
+    | Annotated[TruncatedNormal, Tag("<truncated_normal>")]
+    | Annotated[Choice, Tag("<choice>")]
+    | Annotated[Mixture, Tag("<mixture>")],
+    Discriminator(_tag_of),
+    BeforeValidator(_require_distribution),
+]
+
+
+class Within:
+    """Validator that refuses a distribution that can leave [low, high]."""
+
+    def __init__(self, low: float, high: float, whole: bool = False) -> None:
+        self.low, self.high, self.whole = low, high, whole
+
+    def __call__(self, value: "Distribution") -> "Distribution":
+        """`value` itself. Raises the recipe's problem when a draw may fall outside, or be no whole number."""
+        low, high = value.bounds()
+        if low < self.low or high > self.high:
+            hint = "; use truncated_normal or uniform" if math.isinf(low) or math.isinf(high) else ""
+            raise problem(
+                "must stay within [{low}, {high}], but can be anything from {drawn_low} to {drawn_high}{hint}",
+                low=_short(self.low), high=_short(self.high),
+                drawn_low=_short(low), drawn_high=_short(high), hint=hint,
+            )  # fmt: skip
+        if self.whole:
+            for number in _listed_values(value):
+                if number != round(number):
+                    raise problem("must be a whole number, got {number}", number=_short(number))
+        return value
+
+
+def _listed_values(value: "Distribution") -> tuple[float, ...]:
+    """The values that a recipe writes down one by one; a density is rounded by the sampler instead."""
+    if isinstance(value, Constant):
+        return (value.value,)
+    if isinstance(value, Choice):
+        return value.values
+    if isinstance(value, Mixture):
+        return tuple(number for component in value.components for number in _listed_values(component))
+    return ()
+
+
+def _short(number: float) -> str:
+    return f"{number:g}"
+
+
+def _check_low_high(low: float, high: float) -> None:
+    if low > high:
+        raise problem("low ({low}) is greater than high ({high})", key="low", low=_short(low), high=_short(high))
+
+
+def _draw_indices(rng: np.random.Generator, weights: tuple[float, ...], size: int) -> np.ndarray:
+    """(size,) component numbers, one uniform draw each, compared with the cumulative weights once."""
+    cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
+    picked = np.searchsorted(cumulative / cumulative[-1], rng.random(size), side="right")
+    return np.minimum(picked, len(weights) - 1)
