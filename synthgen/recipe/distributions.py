@@ -8,7 +8,14 @@ import math
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from synthgen.recipe.section import Number, Section, is_number, problem, tag
 from synthgen.recipe.suggest import suggestion
@@ -83,7 +90,11 @@ class TruncatedNormal(Section):
     def _check_range(self) -> Self:
         _check_low_high(self.low, self.high)
         if self.low == self.high:
-            raise problem("low and high are both {low}: the range is empty", key="high", low=self.low)
+            raise problem(
+                "low and high are both {low}: the range is empty",
+                key="high",
+                low=self.low,
+            )
         return self
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -91,7 +102,10 @@ class TruncatedNormal(Section):
         # scipy.special alone takes 0.1 s to import, and most recipes are only validated.
         from scipy.special import log_ndtr, ndtri_exp
 
-        low, high = (self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev
+        low, high = (
+            (self.low - self.mean) / self.stddev,
+            (self.high - self.mean) / self.stddev,
+        )
         # The lower tail is where log_ndtr and its inverse keep all their digits.
         mirrored = low > 0
         if mirrored:
@@ -101,7 +115,11 @@ class TruncatedNormal(Section):
         # log(cdf(low) + share (cdf(high) - cdf(low))), relative to cdf(high), which is the larger one
         log_cdf = log_high + np.log1p((share - 1.0) * -np.expm1(log_low - log_high))
         standard = np.clip(ndtri_exp(log_cdf), low, high)
-        return np.clip(self.mean + self.stddev * (-standard if mirrored else standard), self.low, self.high)
+        return np.clip(
+            self.mean + self.stddev * (-standard if mirrored else standard),
+            self.low,
+            self.high,
+        )
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -126,8 +144,12 @@ class Choice(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64, each one of `values`."""
-        weights = self.weights if self.weights is not None else (1.0,) * len(self.values)
-        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, weights, size)]
+        weights = (
+            self.weights if self.weights is not None else (1.0,) * len(self.values)
+        )
+        return np.asarray(self.values, dtype=np.float64)[
+            _draw_indices(rng, weights, size)
+        ]
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -175,14 +197,17 @@ def _require_distribution(value: Any) -> Any:
         return value
     if not isinstance(value, dict):
         raise problem(
-            "expected a number or a mapping with the key distribution, got {got}", got=_describe_value(value)
+            "expected a number or a mapping with the key distribution, got {got}",
+            got=_describe_value(value),
         )
     return _require_named(value, DISTRIBUTION_NAMES)
 
 
 def _require_named(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     if "distribution" not in value:
-        raise problem("the key distribution is missing: one of {names}", names=", ".join(names))
+        raise problem(
+            "the key distribution is missing: one of {names}", names=", ".join(names)
+        )
     name = value["distribution"]
     if name not in names:
         raise problem(
@@ -205,7 +230,11 @@ def _describe_value(value: Any) -> str:
 def _tag_of(value: Any) -> str | None:
     if is_number(value):
         return tag("number")
-    name = value.get("distribution") if isinstance(value, dict) else getattr(value, "distribution", None)
+    name = (
+        value.get("distribution")
+        if isinstance(value, dict)
+        else getattr(value, "distribution", None)
+    )
     return tag(name) if isinstance(name, str) else None
 
 
@@ -232,7 +261,9 @@ class Mixture(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64; every element picks its component by one draw."""
-        picked = _draw_indices(rng, tuple(component.weight for component in self.components), size)
+        picked = _draw_indices(
+            rng, tuple(component.weight for component in self.components), size
+        )
         values = np.empty(size, dtype=np.float64)
         for number, component in enumerate(self.components):
             chosen = picked == number
@@ -247,7 +278,10 @@ class Mixture(Section):
 
 Distribution = Annotated[
     Annotated[
-        Constant, BeforeValidator(_constant_from_number), WithJsonSchema({"type": "number"}), Tag("<number>")
+        Constant,
+        BeforeValidator(_constant_from_number),
+        WithJsonSchema({"type": "number"}),
+        Tag("<number>"),
     ]
     | Annotated[Constant, Tag("<constant>")]
     | Annotated[Uniform, Tag("<uniform>")]
@@ -270,7 +304,11 @@ class Within:
         """`value` itself. Raises the recipe's problem when a draw may fall outside, or be no whole number."""
         low, high = value.bounds()
         if low < self.low or high > self.high:
-            hint = "; use truncated_normal or uniform" if math.isinf(low) or math.isinf(high) else ""
+            hint = (
+                "; use truncated_normal or uniform"
+                if math.isinf(low) or math.isinf(high)
+                else ""
+            )
             raise problem(
                 "must stay within [{low}, {high}], but can be anything from {drawn_low} to {drawn_high}{hint}",
                 low=_short(self.low), high=_short(self.high),
@@ -279,7 +317,9 @@ class Within:
         if self.whole:
             for number in _listed_values(value):
                 if number != round(number):
-                    raise problem("must be a whole number, got {number}", number=_short(number))
+                    raise problem(
+                        "must be a whole number, got {number}", number=_short(number)
+                    )
         return value
 
 
@@ -290,7 +330,11 @@ def _listed_values(value: "Distribution") -> tuple[float, ...]:
     if isinstance(value, Choice):
         return value.values
     if isinstance(value, Mixture):
-        return tuple(number for component in value.components for number in _listed_values(component))
+        return tuple(
+            number
+            for component in value.components
+            for number in _listed_values(component)
+        )
     return ()
 
 
@@ -300,11 +344,20 @@ def _short(number: float) -> str:
 
 def _check_low_high(low: float, high: float) -> None:
     if low > high:
-        raise problem("low ({low}) is greater than high ({high})", key="low", low=_short(low), high=_short(high))
+        raise problem(
+            "low ({low}) is greater than high ({high})",
+            key="low",
+            low=_short(low),
+            high=_short(high),
+        )
 
 
-def _draw_indices(rng: np.random.Generator, weights: tuple[float, ...], size: int) -> np.ndarray:
+def _draw_indices(
+    rng: np.random.Generator, weights: tuple[float, ...], size: int
+) -> np.ndarray:
     """(size,) component numbers, one uniform draw each, compared with the cumulative weights once."""
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
-    picked = np.searchsorted(cumulative / cumulative[-1], rng.random(size), side="right")
+    picked = np.searchsorted(
+        cumulative / cumulative[-1], rng.random(size), side="right"
+    )
     return np.minimum(picked, len(weights) - 1)

@@ -6,9 +6,20 @@ mapping that a dataset stores.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
-from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS
+from synthgen.core.label_spec import (
+    DEFAULT_IMAGE_LABELS,
+    DEFAULT_PAIR_LABELS,
+    LABELS,
+    PARAMETER_LABELS,
+)
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
@@ -40,14 +51,39 @@ Side = Annotated[Integer, Field(ge=16, le=4096)]
 
 def _check_kind(value: Any) -> Any:
     if value in LATER_KINDS:
-        raise problem("{kind} is not available in this version yet; use images or pairs", kind=value)
+        raise problem(
+            "{kind} is not available in this version yet; use images or pairs",
+            kind=value,
+        )
     if value not in KINDS:
-        raise problem("unknown kind {value}{hint}", value=repr(value)[:60], hint=suggestion(value, KINDS))
+        raise problem(
+            "unknown kind {value}{hint}",
+            value=repr(value)[:60],
+            hint=suggestion(value, KINDS),
+        )
     return value
 
 
 def _default_labels(values: dict[str, Any]) -> tuple[str, ...]:
-    return DEFAULT_PAIR_LABELS if values.get("kind") == "pairs" else DEFAULT_IMAGE_LABELS
+    return (
+        DEFAULT_PAIR_LABELS if values.get("kind") == "pairs" else DEFAULT_IMAGE_LABELS
+    )
+
+
+def _check_label(name: str, info: ValidationInfo) -> str:
+    known = known_labels(info.data.get("kind"))
+    if name not in known:
+        if name in LABELS:
+            raise problem("the label {name} exists for kind: pairs only", name=name)
+        raise problem(
+            "unknown label {name}{hint}",
+            name=repr(name)[:60],
+            hint=suggestion(name, known),
+        )
+    return name
+
+
+Label = Annotated[str, AfterValidator(_check_label)]
 
 
 class Recipe(Section):
@@ -67,10 +103,14 @@ class Recipe(Section):
     background: Background = GrayBackground()
     occluders: Occluders = Occluders()
     sensor: Sensor = Sensor()
-    faces: Annotated[Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))] = Constant(value=1.0)
+    faces: Annotated[
+        Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))
+    ] = Constant(value=1.0)
     other_faces: Literal["ignore", "label"] = "ignore"
     flow: Flow = Flow()
-    labels: Annotated[tuple[str, ...], Field(min_length=1)] = Field(default_factory=_default_labels)
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = Field(
+        default_factory=_default_labels
+    )
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
 
@@ -86,11 +126,7 @@ class Recipe(Section):
 
     @field_validator("labels")
     @classmethod
-    def _check_labels(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = known_labels(info.data.get("kind"))
-        unknown = [name for name in value if name not in known]
-        if unknown:
-            raise problem("{complaints}", complaints="; ".join(_label_complaint(name, known) for name in unknown))
+    def _check_labels_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         twice = sorted({name for name in value if value.count(name) > 1})
         if twice:
             raise problem("listed twice: {names}", names=", ".join(twice))
@@ -106,26 +142,26 @@ class Recipe(Section):
 
 def known_labels(kind: str | None) -> tuple[str, ...]:
     """What `labels` may hold for a kind; every label when the kind is unknown."""
-    names = [name for name, spec in LABELS.items() if kind != "images" or spec.view == "image"]
+    names = [
+        name
+        for name, spec in LABELS.items()
+        if kind != "images" or spec.view == "image"
+    ]
     return (*names, PARAMETERS)
-
-
-def _label_complaint(name: str, known: tuple[str, ...]) -> str:
-    if name in LABELS:
-        return f"the label {name!r} exists for kind: pairs only"
-    return f"unknown label {name[:60]!r}{suggestion(name, known)}"
 
 
 def _require_kind(kind: str, value: Any, info: ValidationInfo) -> Any:
     actual = info.data.get("kind", kind)
     default = Recipe.model_fields[str(info.field_name)].default
     if actual != kind and value != default and value != default_mapping(default):
-        raise problem("exists for kind: {kind} only, this recipe is kind: {actual}", kind=kind, actual=actual)
+        raise problem(
+            "exists for kind: {kind} only, this recipe is kind: {actual}",
+            kind=kind,
+            actual=actual,
+        )
     return value
 
 
 def default_mapping(value: Any) -> Any:
     """A section's default as a stored recipe writes it, so that resolved recipes load again."""
     return value.model_dump() if isinstance(value, Section) else value
-
-
