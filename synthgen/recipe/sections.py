@@ -34,7 +34,7 @@ from synthgen.recipe.section import (
 )
 from synthgen.recipe.suggest import suggestion
 
-MOST_OCCLUDERS = 32
+MOST_OCCLUDERS = 16
 MOST_FACES = 3
 
 Share = Annotated[Distribution, AfterValidator(Within(0, 1))]
