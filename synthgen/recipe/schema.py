@@ -114,12 +114,12 @@ class Recipe(Section):
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
 
-    @field_validator("faces", "other_faces", mode="before")
+    @field_validator("faces", "other_faces")
     @classmethod
     def _check_images_only(cls, value: Any, info: ValidationInfo) -> Any:
         return _require_kind("images", value, info)
 
-    @field_validator("flow", mode="before")
+    @field_validator("flow")
     @classmethod
     def _check_pairs_only(cls, value: Any, info: ValidationInfo) -> Any:
         return _require_kind("pairs", value, info)
@@ -151,17 +151,12 @@ def known_labels(kind: str | None) -> tuple[str, ...]:
 
 
 def _require_kind(kind: str, value: Any, info: ValidationInfo) -> Any:
+    """Refuses a setting that the other kind alone uses; its default is no setting."""
     actual = info.data.get("kind", kind)
-    default = Recipe.model_fields[str(info.field_name)].default
-    if actual != kind and value != default and value != default_mapping(default):
+    if actual != kind and value != Recipe.model_fields[str(info.field_name)].default:
         raise problem(
             "exists for kind: {kind} only, this recipe is kind: {actual}",
             kind=kind,
             actual=actual,
         )
     return value
-
-
-def default_mapping(value: Any) -> Any:
-    """A section's default as a stored recipe writes it, so that resolved recipes load again."""
-    return value.model_dump() if isinstance(value, Section) else value
