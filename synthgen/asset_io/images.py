@@ -1,0 +1,170 @@
+"""The only place that opens an image file.
+
+Files are judged by their header before a pixel is decoded, so that a hostile or unsuitable file costs neither memory nor
+a silent conversion. Accepted: JPEG, PNG and WebP with 8 bits per channel: RGB, grayscale, bilevel, and palettes without
+transparency. Colour profiles and EXIF orientation are not applied: annotations refer to the stored pixels.
+"""
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from synthgen.core.errors import AssetError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+# One decoded picture at this limit takes 192 MB; a crop of 128 x 128 needs a fraction of it.
+PIXEL_LIMIT = 64_000_000
+
+Pixels = NDArray[np.uint8]
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_BIT_DEPTH_AT = 24
+_JPEG_END = b"\xff\xd9"
+_TAIL_BYTES = 4096
+# What the decoders raise on damaged data.
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError, Warning)
+
+
+def check_image(path: str | Path) -> str | None:
+    """What is wrong with an image file, or None; reads the header and the last bytes, decodes nothing."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_PNG_BIT_DEPTH_AT + 1)
+            if not head:
+                return "the file is empty (0 bytes)"
+            file.seek(0)
+            problem = _header_problem(file, head)
+            return problem or _end_problem(file, head)
+    except FileNotFoundError:
+        return "the file does not exist"
+    except IsADirectoryError:
+        return "this is a folder, not an image file"
+    except OSError as error:
+        return f"the file cannot be read ({error.strerror or error})"
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) in pixels from the header. Raises AssetError as read_image does."""
+    _raise_problem(path, check_image(path))
+    with Image.open(path, formats=FORMATS) as image:
+        return image.height, image.width
+
+
+def read_image(path: str | Path) -> Pixels:
+    """(H, W, 3) uint8 sRGB. Raises AssetError, naming the file, when it is missing, unsuitable or damaged."""
+    return read_image_reduced(path, 0, 0)
+
+
+def read_image_reduced(path: str | Path, min_height: int, min_width: int) -> Pixels:
+    """(H, W, 3) uint8 sRGB, possibly decoded at a reduced size that is still at least (min_height, min_width).
+
+    JPEG files are decoded at a fraction of their size, which skips most of the work; other formats come whole.
+    0 asks for the full size. Raises AssetError as read_image does.
+    """
+    data = _read_checked(path)
+    if data.startswith(b"\xff\xd8"):
+        try:
+            return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width)
+        except ValueError:
+            # Its strict mode also refuses harmless oddities; Pillow decides what is truncated.
+            pass
+    return _decode_with_pillow(path, data, min_height, min_width)
+
+
+def resize_crop(image: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) uint8: the part `box` = (left, top, right, bottom), in pixels from the image's corner, resampled to
+    `size` = (H, W) with a filter as wide as the reduction, so that fine texture does not alias."""
+    height, width = size
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+
+def _read_checked(path: str | Path) -> bytes:
+    _raise_problem(path, check_image(path))
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
+
+
+def _raise_problem(path: str | Path, problem: str | None) -> None:
+    if problem is not None:
+        raise AssetError(f"{path}: {problem}")
+
+
+def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if min_height and min_width:
+                    image.draft("RGB", (min_width, min_height))
+                return np.asarray(image.convert("RGB"))
+    except _DECODE_ERRORS as error:
+        raise AssetError(
+            f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it"
+        ) from error
+
+
+def _header_problem(file: io.BufferedReader, head: bytes) -> str | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(file, formats=FORMATS) as image:
+                return _suitability_problem(image, head)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return f"the image is larger than {PIXEL_LIMIT // 10**6} megapixels; reduce it before use"
+    except Image.UnidentifiedImageError:
+        return f"not a readable image (expected 8-bit {', '.join(FORMATS)})"
+    except _DECODE_ERRORS as error:
+        return f"the image header is damaged ({error})"
+
+
+def _suitability_problem(image: Image.Image, head: bytes) -> str | None:
+    if image.width * image.height > PIXEL_LIMIT:
+        megapixels = f"{image.width} x {image.height} pixels, more than {PIXEL_LIMIT // 10**6} megapixels"
+        return f"the image is too large ({megapixels}); reduce it before use"
+    # Pillow quietly halves the depth of 16-bit RGB files, so the header byte decides.
+    deep_png = head.startswith(_PNG_SIGNATURE) and head[_PNG_BIT_DEPTH_AT] == 16
+    if deep_png or image.mode.startswith("I") or image.mode == "F":
+        return "16-bit samples; convert the image to 8 bits per channel"
+    if image.mode == "CMYK":
+        return "CMYK colours; convert the image to RGB"
+    # Phones store JPEG previews as further frames; only PNG and WebP animate.
+    if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
+        return "animated image; save one frame of it"
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return "the image has an alpha channel; save it without transparency"
+    if image.mode not in ("RGB", "L", "P", "1"):
+        return f"unsupported colour mode {image.mode}; convert the image to RGB"
+    return None
+
+
+def _end_problem(file: io.BufferedReader, head: bytes) -> str | None:
+    """Truncation that shows without decoding: the format's end mark is missing."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read()
+    if head.startswith(b"RIFF"):
+        whole = size >= 8 + int.from_bytes(head[4:8], "little")
+    elif head.startswith(_PNG_SIGNATURE):
+        whole = b"IEND" in tail or _decodes(file)
+    else:
+        # Some phones append data after the end mark, so its absence from the tail is not yet a verdict.
+        whole = _JPEG_END in tail or _decodes(file)
+    return None if whole else "the file is truncated (its end mark is missing); copy it again or remove it"
+
+
+def _decodes(file: io.BufferedReader) -> bool:
+    file.seek(0)
+    try:
+        _decode_with_pillow("", file.read(), 0, 0)
+    except AssetError:
+        return False
+    return True
