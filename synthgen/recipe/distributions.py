@@ -9,14 +9,7 @@ from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from synthgen.recipe.section import Number, Section, is_number, problem, tag
 from synthgen.recipe.suggest import suggestion
@@ -97,35 +90,20 @@ class TruncatedNormal(Section):
     def _check_range(self) -> Self:
         _check_low_high(self.low, self.high)
         if self.low == self.high:
-            raise problem(
-                "low and high are both {low}: the range is empty",
-                key="high",
-                low=self.low,
-            )
+            raise problem("low and high are both {low}: the range is empty", key="high", low=self.low)
         return self
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64 in [low, high], by the inverse cdf, so that tails have their true shape."""
-        low, high = (
-            (self.low - self.mean) / self.stddev,
-            (self.high - self.mean) / self.stddev,
-        )
+        low, high = ((self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev)
         # Small probabilities keep all their digits, those near 1 do not: an upper tail is drawn as a lower one.
         mirrored = low > 0
         if mirrored:
             low, high = -high, -low
         first, last = _normal_cdf(low), _normal_cdf(high)
-        shares = np.clip(
-            first + rng.random(size) * (last - first), SMALLEST_SHARE, LARGEST_SHARE
-        )
-        standard = np.fromiter(
-            map(STANDARD_NORMAL.inv_cdf, shares.tolist()), np.float64, size
-        )
-        return np.clip(
-            self.mean + self.stddev * (-standard if mirrored else standard),
-            self.low,
-            self.high,
-        )
+        shares = np.clip(first + rng.random(size) * (last - first), SMALLEST_SHARE, LARGEST_SHARE)
+        standard = np.fromiter(map(STANDARD_NORMAL.inv_cdf, shares.tolist()), np.float64, size)
+        return np.clip(self.mean + self.stddev * (-standard if mirrored else standard), self.low, self.high)
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -150,12 +128,8 @@ class Choice(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64, each one of `values`."""
-        weights = (
-            self.weights if self.weights is not None else (1.0,) * len(self.values)
-        )
-        return np.asarray(self.values, dtype=np.float64)[
-            _draw_indices(rng, weights, size)
-        ]
+        weights = self.weights if self.weights is not None else (1.0,) * len(self.values)
+        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, weights, size)]
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -202,18 +176,13 @@ def _require_distribution(value: Any) -> Any:
     if is_number(value) or isinstance(value, Section):
         return value
     if not isinstance(value, dict):
-        raise problem(
-            "expected a number or a mapping with the key distribution, got {got}",
-            got=_describe_value(value),
-        )
+        raise problem("expected a number or a mapping with the key distribution, got {got}", got=_describe_value(value))
     return _require_named(value, DISTRIBUTION_NAMES)
 
 
 def _require_named(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     if "distribution" not in value:
-        raise problem(
-            "the key distribution is missing: one of {names}", names=", ".join(names)
-        )
+        raise problem("the key distribution is missing: one of {names}", names=", ".join(names))
     name = value["distribution"]
     if name not in names:
         raise problem(
@@ -236,11 +205,7 @@ def _describe_value(value: Any) -> str:
 def _tag_of(value: Any) -> str | None:
     if is_number(value):
         return tag("number")
-    name = (
-        value.get("distribution")
-        if isinstance(value, dict)
-        else getattr(value, "distribution", None)
-    )
+    name = value.get("distribution") if isinstance(value, dict) else getattr(value, "distribution", None)
     return tag(name) if isinstance(name, str) else None
 
 
@@ -267,9 +232,7 @@ class Mixture(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64; every element picks its component by one draw."""
-        picked = _draw_indices(
-            rng, tuple(component.weight for component in self.components), size
-        )
+        picked = _draw_indices(rng, tuple(component.weight for component in self.components), size)
         values = np.empty(size, dtype=np.float64)
         for number, component in enumerate(self.components):
             chosen = picked == number
@@ -283,12 +246,7 @@ class Mixture(Section):
 
 
 Distribution = Annotated[
-    Annotated[
-        Constant,
-        BeforeValidator(_constant_from_number),
-        WithJsonSchema({"type": "number"}),
-        Tag("<number>"),
-    ]
+    Annotated[Constant, BeforeValidator(_constant_from_number), WithJsonSchema({"type": "number"}), Tag("<number>")]
     | Annotated[Constant, Tag("<constant>")]
     | Annotated[Uniform, Tag("<uniform>")]
     | Annotated[Normal, Tag("<normal>")]
@@ -310,11 +268,7 @@ class Within:
         """`value` itself. Raises the recipe's problem when a draw may fall outside, or be no whole number."""
         low, high = value.bounds()
         if low < self.low or high > self.high:
-            hint = (
-                "; use truncated_normal or uniform"
-                if math.isinf(low) or math.isinf(high)
-                else ""
-            )
+            hint = "; use truncated_normal or uniform" if math.isinf(low) or math.isinf(high) else ""
             raise problem(
                 "must stay within [{low}, {high}], but can be anything from {drawn_low} to {drawn_high}{hint}",
                 low=_short(self.low), high=_short(self.high),
@@ -323,9 +277,7 @@ class Within:
         if self.whole:
             for number in _listed_values(value):
                 if number != round(number):
-                    raise problem(
-                        "must be a whole number, got {number}", number=_short(number)
-                    )
+                    raise problem("must be a whole number, got {number}", number=_short(number))
         return value
 
 
@@ -336,11 +288,7 @@ def _listed_values(value: "Distribution") -> tuple[float, ...]:
     if isinstance(value, Choice):
         return value.values
     if isinstance(value, Mixture):
-        return tuple(
-            number
-            for component in value.components
-            for number in _listed_values(component)
-        )
+        return tuple(number for component in value.components for number in _listed_values(component))
     return ()
 
 
@@ -355,20 +303,11 @@ def _short(number: float) -> str:
 
 def _check_low_high(low: float, high: float) -> None:
     if low > high:
-        raise problem(
-            "low ({low}) is greater than high ({high})",
-            key="low",
-            low=_short(low),
-            high=_short(high),
-        )
+        raise problem("low ({low}) is greater than high ({high})", key="low", low=_short(low), high=_short(high))
 
 
-def _draw_indices(
-    rng: np.random.Generator, weights: tuple[float, ...], size: int
-) -> np.ndarray:
+def _draw_indices(rng: np.random.Generator, weights: tuple[float, ...], size: int) -> np.ndarray:
     """(size,) component numbers, one uniform draw each, compared with the cumulative weights once."""
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
-    picked = np.searchsorted(
-        cumulative / cumulative[-1], rng.random(size), side="right"
-    )
+    picked = np.searchsorted(cumulative / cumulative[-1], rng.random(size), side="right")
     return np.minimum(picked, len(weights) - 1)

@@ -27,9 +27,7 @@ def canonical_recipe(recipe: Recipe) -> dict[str, Any]:
     return plain
 
 
-def fingerprint(
-    recipe: Recipe, asset_hashes: Mapping[str, str], versions: Mapping[str, str]
-) -> str:
+def fingerprint(recipe: Recipe, asset_hashes: Mapping[str, str], versions: Mapping[str, str]) -> str:
     """Hex sha256 of the canonical recipe without paths, the contents of its assets and the versions of the code.
 
     asset_hashes: asset id -> sha256 of its content; ids must not hold machine paths. versions: name -> version of
@@ -45,17 +43,12 @@ def fingerprint(
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and the shortest exact form of every number; refuses NaN and infinity."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines `key: old -> new` for every entry in which two canonical recipes differ, paths of assets left out."""
-    before, after = (
-        dict(_leaves(_without_paths(old))),
-        dict(_leaves(_without_paths(new))),
-    )
+    before, after = (dict(_leaves(_without_paths(old))), dict(_leaves(_without_paths(new))))
     lines = []
     for key in sorted({*before, *after}):
         left, right = (side.get(key, "(absent)") for side in (before, after))
@@ -78,9 +71,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, entry in value.items():
             yield from _leaves(entry, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, (list, tuple)) and any(
-        isinstance(entry, Mapping) for entry in value
-    ):
+    elif isinstance(value, (list, tuple)) and any(isinstance(entry, Mapping) for entry in value):
         for number, entry in enumerate(value):
             yield from _leaves(entry, f"{path}[{number}]")
     else:

@@ -16,10 +16,7 @@ def recipe_json_schema() -> dict[str, Any]:
     schema["$schema"] = SCHEMA_DIALECT
     schema["title"] = "synthgen recipe"
     properties: dict[str, Any] = schema["properties"]
-    properties["extends"] = {
-        "type": "string",
-        "description": "path of one recipe to start from",
-    }
+    properties["extends"] = {"type": "string", "description": "path of one recipe to start from"}
     properties["labels"]["items"] = {"type": "string", "enum": list(known_labels(None))}
     required = schema.pop("required")
     schema["anyOf"] = [{"required": ["extends"]}, {"required": required}]
@@ -30,10 +27,7 @@ def recipe_json_schema() -> dict[str, Any]:
 def _allow_short_expressions(schema: dict[str, Any]) -> None:
     """`stddev` in place of `coefficients`, and a bare distribution in place of the section."""
     definitions = schema["$defs"]
-    definitions["GaussianExpression"]["properties"]["stddev"] = {
-        "type": "number",
-        "minimum": 0,
-    }
+    definitions["GaussianExpression"]["properties"]["stddev"] = {"type": "number", "minimum": 0}
     expression = schema["properties"]["expression"]
     distribution = definitions["Pose"]["properties"]["yaw_deg"]
     mappings = [variant for variant in distribution["oneOf"] if "$ref" in variant]

@@ -52,10 +52,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def parse_recipe(
-    text: str,
-    name: str = "recipe.yaml",
-    overrides: Sequence[str] = (),
-    folder: str | Path = ".",
+    text: str, name: str = "recipe.yaml", overrides: Sequence[str] = (), folder: str | Path = "."
 ) -> Recipe:
     """The recipe in a text; `name` stands in the messages, relative paths and `extends` belong to `folder`.
 
@@ -69,10 +66,7 @@ def _recipe_from_tree(tree: Node, overrides: Sequence[str]) -> Recipe:
     complaints: list[str] = []
     for assignment in overrides:
         try:
-            tree = merge(
-                tree,
-                _with_absolute_paths(override_tree(assignment, parse_yaml), Path.cwd()),
-            )
+            tree = merge(tree, _with_absolute_paths(override_tree(assignment, parse_yaml), Path.cwd()))
         except RecipeError as error:
             complaints += error.problems
     try:
@@ -99,9 +93,7 @@ def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
         reason = getattr(error, "strerror", None) or str(error)
         raise RecipeError([f"{name}: cannot read the recipe: {reason}"]) from None
     if len(data) > MOST_BYTES:
-        raise RecipeError(
-            [f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"]
-        )
+        raise RecipeError([f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -111,28 +103,18 @@ def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
 
 def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
     if not isinstance(tree.value, dict):
-        raise RecipeError(
-            [f"{tree.place}: a recipe is a mapping of keys, for example kind: images"]
-        )
+        raise RecipeError([f"{tree.place}: a recipe is a mapping of keys, for example kind: images"])
     parent = tree.value.get("extends")
     tree = without(_with_absolute_paths(tree, folder), "extends")
     if parent is None:
         return tree
-    if (
-        not isinstance(parent.value, str)
-        or not parent.value
-        or not parent.value.isprintable()
-    ):
+    if not isinstance(parent.value, str) or not parent.value or not parent.value.isprintable():
         raise RecipeError([f"{parent.place}: extends: expected the path of one recipe"])
     path = Path(_absolute(parent.value, folder))
     if str(path.resolve()) in seen:
-        raise RecipeError(
-            [f"{parent.place}: extends: {parent.value} extends this recipe, a cycle"]
-        )
+        raise RecipeError([f"{parent.place}: extends: {parent.value} extends this recipe, a cycle"])
     if len(seen) > MOST_PARENTS:
-        raise RecipeError(
-            [f"{parent.place}: extends: more than {MOST_PARENTS} parents"]
-        )
+        raise RecipeError([f"{parent.place}: extends: more than {MOST_PARENTS} parents"])
     if not path.is_file():
         raise RecipeError([f"{parent.place}: extends: {path} does not exist"])
     return merge(_read_chain(path, seen), tree)
@@ -140,12 +122,7 @@ def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
 
 def _with_absolute_paths(tree: Node, folder: Path) -> Node:
     def resolve(path: tuple[str, ...], value: Any) -> Any:
-        if (
-            path not in PATH_KEYS
-            or not isinstance(value, str)
-            or not value
-            or value == BUILTIN
-        ):
+        if path not in PATH_KEYS or not isinstance(value, str) or not value or value == BUILTIN:
             return value
         return _absolute(value, folder)
 
@@ -177,13 +154,9 @@ def parse_yaml(text: str, name: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
-        raise RecipeError(
-            [f"{place}: not valid YAML: {error.problem or error.context}"]
-        ) from None
+        raise RecipeError([f"{place}: not valid YAML: {error.problem or error.context}"]) from None
     except yaml.YAMLError as error:
-        raise RecipeError(
-            [f"{name}: not valid YAML: {str(error).splitlines()[0]}"]
-        ) from None
+        raise RecipeError([f"{name}: not valid YAML: {str(error).splitlines()[0]}"]) from None
     except (ValueError, OverflowError) as error:
         # PyYAML converts escapes and version numbers without checking their range.
         raise RecipeError([f"{name}: not valid YAML: {error}"]) from None
@@ -244,9 +217,7 @@ class _TreeBuilder:
         children = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             children.append(self.node(event, depth + 1))
-        return Node(
-            children, self.place(start), {}, 1 + sum(child.size for child in children)
-        )
+        return Node(children, self.place(start), {}, 1 + sum(child.size for child in children))
 
     def mapping(self, start: Any, depth: int) -> Node:
         """A mapping, up to its end event."""
@@ -255,26 +226,17 @@ class _TreeBuilder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.key(event)
             if key in children:
-                raise self.error(
-                    event, f"{key[:60]}: duplicate key, first at line {keys[key].line}"
-                )
+                raise self.error(event, f"{key[:60]}: duplicate key, first at line {keys[key].line}")
             keys[key] = self.place(event)
             children[key] = self.node(next(self.events), depth + 1)
-        return Node(
-            children,
-            self.place(start),
-            keys,
-            1 + sum(child.size for child in children.values()),
-        )
+        return Node(children, self.place(start), keys, 1 + sum(child.size for child in children.values()))
 
     def key(self, event: Any) -> str:
         """The text of a key."""
         if not isinstance(event, yaml.ScalarEvent) or event.tag not in (None, "!"):
             raise self.error(event, "a key must be plain text")
         if event.value == "<<" and event.style is None:
-            raise self.error(
-                event, "merge keys (<<) are not supported; use extends: parent.yaml"
-            )
+            raise self.error(event, "merge keys (<<) are not supported; use extends: parent.yaml")
         return str(event.value)
 
     def scalar(self, event: Any) -> Any:
@@ -296,9 +258,7 @@ class _TreeBuilder:
         """Counts nodes as if aliases were written out."""
         self.nodes += nodes
         if self.nodes > MOST_NODES:
-            raise self.error(
-                event, f"more than {MOST_NODES} values, aliases written out"
-            )
+            raise self.error(event, f"more than {MOST_NODES} values, aliases written out")
 
     def place(self, event: Any) -> Place:
         """Where an event begins."""

@@ -14,21 +14,13 @@ def override_tree(assignment: str, parse_value: Callable[[str, str], Node]) -> N
     assignment: `key.key=value`, the value in YAML syntax; parse_value: (text, name) -> Node, from `recipe.load`.
     Raises RecipeError when there is no `=`, an empty key, or a value that is not YAML.
     """
-    name = (
-        f"--set {assignment}"
-        if len(assignment) <= 200
-        else f"--set {assignment[:200]}..."
-    )
+    name = f"--set {assignment}" if len(assignment) <= 200 else f"--set {assignment[:200]}..."
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
-        raise RecipeError(
-            [f"{name}: expected key.key=value, for example --set pose.yaw_deg=30"]
-        )
+        raise RecipeError([f"{name}: expected key.key=value, for example --set pose.yaw_deg=30"])
     if keys[0] == "extends":
-        raise RecipeError(
-            [f"{name}: extends cannot be overridden; name another recipe instead"]
-        )
+        raise RecipeError([f"{name}: extends cannot be overridden; name another recipe instead"])
     if len(keys) > MOST_KEYS:
         raise RecipeError([f"{name}: more than {MOST_KEYS} keys in one path"])
     place = Place(name)
@@ -45,7 +37,5 @@ def _at_place(node: Node, place: Place) -> Node:
         children = {key: _at_place(child, place) for key, child in node.value.items()}
         return Node(children, place, dict.fromkeys(node.value, place), node.size)
     if isinstance(node.value, list):
-        return Node(
-            [_at_place(child, place) for child in node.value], place, {}, node.size
-        )
+        return Node([_at_place(child, place) for child in node.value], place, {}, node.size)
     return Node(node.value, place, {}, node.size)

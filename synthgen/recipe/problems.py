@@ -43,10 +43,7 @@ def describe_problems(details: Sequence[Mapping[str, Any]], tree: Node) -> list[
 
 def _has_item_errors(loc: Sequence[Any], details: Sequence[Mapping[str, Any]]) -> bool:
     """A list whose items are wrong also reports itself as too short."""
-    return any(
-        tuple(other["loc"][: len(loc)]) == tuple(loc) and len(other["loc"]) > len(loc)
-        for other in details
-    )
+    return any(tuple(other["loc"][: len(loc)]) == tuple(loc) and len(other["loc"]) > len(loc) for other in details)
 
 
 def _locate(detail: Mapping[str, Any], tree: Node) -> tuple[Place, str]:
@@ -62,11 +59,7 @@ def _locate(detail: Mapping[str, Any], tree: Node) -> tuple[Place, str]:
             place = node.keys[element] if unknown else node.value[element].place
             node = node.value[element]
             walked += f".{element}" if walked else str(element)
-        elif (
-            isinstance(node.value, list)
-            and isinstance(element, int)
-            and element < len(node.value)
-        ):
+        elif isinstance(node.value, list) and isinstance(element, int) and element < len(node.value):
             node = node.value[element]
             place = node.place
             walked += f"[{element}]"
@@ -89,9 +82,7 @@ def _message(detail: Mapping[str, Any], tree: Node) -> str:
     if kind in ("too_short", "string_too_short"):
         return "must not be empty"
     if kind == "too_long":
-        return (
-            f"expected {context['max_length']} values, got {context['actual_length']}"
-        )
+        return f"expected {context['max_length']} values, got {context['actual_length']}"
     if kind == "literal_error":
         return f"unknown value {quote(value)}{suggestion(value, _expected_values(context))}"
     if kind in EXPECTED:
@@ -101,10 +92,7 @@ def _message(detail: Mapping[str, Any], tree: Node) -> str:
 
 def _expected_values(context: Mapping[str, Any]) -> list[str]:
     """Pydantic hands the allowed values over as `'a', 'b' or 'c'`."""
-    return [
-        word.strip().strip("'")
-        for word in str(context["expected"]).replace(" or ", ", ").split(",")
-    ]
+    return [word.strip().strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
 
 
 def _allowed_keys(loc: Sequence[Any]) -> list[str]:
@@ -124,19 +112,13 @@ def _allowed_keys(loc: Sequence[Any]) -> list[str]:
 
 
 def _as_section(annotation: Any) -> type[Section] | None:
-    return (
-        annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section)
-        else None
-    )
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def _variant(annotation: Any, name: str) -> type[Section] | None:
     """The class that a union carries under a tag."""
     arguments = get_args(annotation)
-    if any(
-        isinstance(argument, Tag) and argument.tag == name for argument in arguments
-    ):
+    if any(isinstance(argument, Tag) and argument.tag == name for argument in arguments):
         return _as_section(arguments[0])
     found = (_variant(argument, name) for argument in arguments)
     return next((section for section in found if section is not None), None)

@@ -6,20 +6,9 @@ mapping that a dataset stores.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from synthgen.core.label_spec import (
-    DEFAULT_IMAGE_LABELS,
-    DEFAULT_PAIR_LABELS,
-    LABELS,
-    PARAMETER_LABELS,
-)
+from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
@@ -51,23 +40,14 @@ Side = Annotated[Integer, Field(ge=16, le=4096)]
 
 def _check_kind(value: Any) -> Any:
     if value in LATER_KINDS:
-        raise problem(
-            "{kind} is not available in this version yet; use images or pairs",
-            kind=value,
-        )
+        raise problem("{kind} is not available in this version yet; use images or pairs", kind=value)
     if value not in KINDS:
-        raise problem(
-            "unknown kind {value}{hint}",
-            value=repr(value)[:60],
-            hint=suggestion(value, KINDS),
-        )
+        raise problem("unknown kind {value}{hint}", value=repr(value)[:60], hint=suggestion(value, KINDS))
     return value
 
 
 def _default_labels(values: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        DEFAULT_PAIR_LABELS if values.get("kind") == "pairs" else DEFAULT_IMAGE_LABELS
-    )
+    return DEFAULT_PAIR_LABELS if values.get("kind") == "pairs" else DEFAULT_IMAGE_LABELS
 
 
 def _check_label(name: str, info: ValidationInfo) -> str:
@@ -75,11 +55,7 @@ def _check_label(name: str, info: ValidationInfo) -> str:
     if name not in known:
         if name in LABELS:
             raise problem("the label {name} exists for kind: pairs only", name=name)
-        raise problem(
-            "unknown label {name}{hint}",
-            name=repr(name)[:60],
-            hint=suggestion(name, known),
-        )
+        raise problem("unknown label {name}{hint}", name=repr(name)[:60], hint=suggestion(name, known))
     return name
 
 
@@ -103,14 +79,10 @@ class Recipe(Section):
     background: Background = GrayBackground()
     occluders: Occluders = Occluders()
     sensor: Sensor = Sensor()
-    faces: Annotated[
-        Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))
-    ] = Constant(value=1.0)
+    faces: Annotated[Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))] = Constant(value=1.0)
     other_faces: Literal["ignore", "label"] = "ignore"
     flow: Flow = Flow()
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = Field(
-        default_factory=_default_labels
-    )
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = Field(default_factory=_default_labels)
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
 
@@ -142,11 +114,7 @@ class Recipe(Section):
 
 def known_labels(kind: str | None) -> tuple[str, ...]:
     """What `labels` may hold for a kind; every label when the kind is unknown."""
-    names = [
-        name
-        for name, spec in LABELS.items()
-        if kind != "images" or spec.view == "image"
-    ]
+    names = [name for name, spec in LABELS.items() if kind != "images" or spec.view == "image"]
     return (*names, PARAMETERS)
 
 
@@ -154,9 +122,5 @@ def _require_kind(kind: str, value: Any, info: ValidationInfo) -> Any:
     """Refuses a setting that the other kind alone uses; its default is no setting."""
     actual = info.data.get("kind", kind)
     if actual != kind and value != Recipe.model_fields[str(info.field_name)].default:
-        raise problem(
-            "exists for kind: {kind} only, this recipe is kind: {actual}",
-            kind=kind,
-            actual=actual,
-        )
+        raise problem("exists for kind: {kind} only, this recipe is kind: {actual}", kind=kind, actual=actual)
     return value

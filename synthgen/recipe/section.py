@@ -8,10 +8,7 @@ from pydantic_core import PydanticCustomError
 # Beyond any meaningful setting, and small enough that no product of settings overflows.
 LARGEST_NUMBER = 1e9
 
-Number = Annotated[
-    float,
-    Field(strict=True, allow_inf_nan=False, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER),
-]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Integer = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
@@ -23,9 +20,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def problem(
-    message: str, key: str | None = None, **context: Any
-) -> PydanticCustomError:
+def problem(message: str, key: str | None = None, **context: Any) -> PydanticCustomError:
     """An error for a validator to raise; `key` names the entry of the section that the position should point to.
 
     message may hold `{name}` fields, which are filled from context.

@@ -5,33 +5,10 @@ Angles end in `_deg`; lengths are fractions of the image side unless the name sa
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from synthgen.recipe.distributions import (
-    Choice,
-    Constant,
-    Distribution,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    Within,
-)
-from synthgen.recipe.section import (
-    FilePath,
-    Flag,
-    Integer,
-    Number,
-    Section,
-    problem,
-    tag,
-)
+from synthgen.recipe.distributions import Choice, Constant, Distribution, Normal, TruncatedNormal, Uniform, Within
+from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem, tag
 from synthgen.recipe.suggest import suggestion
 
 MOST_OCCLUDERS = 16
@@ -41,27 +18,17 @@ Share = Annotated[Distribution, AfterValidator(Within(0, 1))]
 Amount = Annotated[Distribution, AfterValidator(Within(0, 255))]
 
 
-def _require_variant(
-    key: str, names: tuple[str, ...], default: str | None = None
-) -> BeforeValidator:
+def _require_variant(key: str, names: tuple[str, ...], default: str | None = None) -> BeforeValidator:
     """Validator that reports a wrong or missing discriminator once, before the union is tried."""
 
     def check(value: Any) -> Any:
         if isinstance(value, Section):
             return value
         if not isinstance(value, dict):
-            raise problem(
-                "expected a mapping with the key {name}: one of {names}",
-                name=key,
-                names=", ".join(names),
-            )
+            raise problem("expected a mapping with the key {name}: one of {names}", name=key, names=", ".join(names))
         name = value.get(key, default)
         if name is None:
-            raise problem(
-                "the key {name} is missing: one of {names}",
-                name=key,
-                names=", ".join(names),
-            )
+            raise problem("the key {name} is missing: one of {names}", name=key, names=", ".join(names))
         if name not in names:
             raise problem("unknown {name} {value}{hint}", key=key, name=key, value=repr(name)[:60],
                           hint=suggestion(name, names))  # fmt: skip
@@ -72,11 +39,7 @@ def _require_variant(
 
 def _variant(key: str, default: str | None = None) -> Discriminator:
     def tag_of(value: Any) -> str | None:
-        name = (
-            value.get(key, default)
-            if isinstance(value, dict)
-            else getattr(value, key, None)
-        )
+        name = value.get(key, default) if isinstance(value, dict) else getattr(value, key, None)
         return tag(name) if isinstance(name, str) else None
 
     return Discriminator(tag_of)
@@ -108,10 +71,7 @@ class ModelFile(Section):
     path: FilePath
 
 
-Model = Annotated[
-    Annotated[ProceduralModel, Tag("<source>")] | Annotated[ModelFile, Tag("<path>")],
-    _source_or("path"),
-]
+Model = Annotated[Annotated[ProceduralModel, Tag("<source>")] | Annotated[ModelFile, Tag("<path>")], _source_or("path")]
 
 # --- expression ----------------------------------------------------------------------------------------------------
 
@@ -124,13 +84,11 @@ class ActionsExpression(Section):
     """
 
     mode: Literal["actions"] = "actions"
-    active: Annotated[Distribution, AfterValidator(Within(0, 100, whole=True))] = (
-        Choice(values=(0, 1, 2, 3, 4), weights=(0.15, 0.3, 0.3, 0.15, 0.1))
+    active: Annotated[Distribution, AfterValidator(Within(0, 100, whole=True))] = Choice(
+        values=(0, 1, 2, 3, 4), weights=(0.15, 0.3, 0.3, 0.15, 0.1)
     )
     weight: Share = TruncatedNormal(mean=0.5, stddev=0.25, low=0.0, high=1.0)
-    asymmetry: Annotated[Distribution, AfterValidator(Within(-1, 1))] = TruncatedNormal(
-        stddev=0.1, low=-0.3, high=0.3
-    )
+    asymmetry: Annotated[Distribution, AfterValidator(Within(-1, 1))] = TruncatedNormal(stddev=0.1, low=-0.3, high=0.3)
 
 
 class GaussianExpression(Section):
@@ -142,16 +100,9 @@ class GaussianExpression(Section):
     @model_validator(mode="before")
     @classmethod
     def _accept_stddev(cls, value: Any) -> Any:
-        if (
-            isinstance(value, dict)
-            and "stddev" in value
-            and "coefficients" not in value
-        ):
+        if isinstance(value, dict) and "stddev" in value and "coefficients" not in value:
             rest = {name: entry for name, entry in value.items() if name != "stddev"}
-            return {
-                **rest,
-                "coefficients": {"distribution": "normal", "stddev": value["stddev"]},
-            }
+            return {**rest, "coefficients": {"distribution": "normal", "stddev": value["stddev"]}}
         return value
 
 
@@ -162,8 +113,7 @@ def _gaussian_from_distribution(value: Any) -> Any:
 
 
 Expression = Annotated[
-    Annotated[ActionsExpression, Tag("<actions>")]
-    | Annotated[GaussianExpression, Tag("<gaussian>")],
+    Annotated[ActionsExpression, Tag("<actions>")] | Annotated[GaussianExpression, Tag("<gaussian>")],
     _variant("mode", "actions"),
     _require_variant("mode", ("actions", "gaussian"), "actions"),
     BeforeValidator(_gaussian_from_distribution),
@@ -176,9 +126,7 @@ class PerspectiveCamera(Section):
     """Pinhole with its principal point in the image centre; focal: focal length in image heights."""
 
     projection: Literal["perspective"] = "perspective"
-    focal: Annotated[Distribution, AfterValidator(Within(0.5, 1000))] = Uniform(
-        low=1.5, high=5.0
-    )
+    focal: Annotated[Distribution, AfterValidator(Within(0.5, 1000))] = Uniform(low=1.5, high=5.0)
 
 
 class ScaledOrthographicCamera(Section):
@@ -191,9 +139,7 @@ Camera = Annotated[
     Annotated[PerspectiveCamera, Tag("<perspective>")]
     | Annotated[ScaledOrthographicCamera, Tag("<scaled_orthographic>")],
     _variant("projection", "perspective"),
-    _require_variant(
-        "projection", ("perspective", "scaled_orthographic"), "perspective"
-    ),
+    _require_variant("projection", ("perspective", "scaled_orthographic"), "perspective"),
 ]
 
 
@@ -208,9 +154,7 @@ class Pose(Section):
     pitch_deg: Distribution = TruncatedNormal(stddev=10.0, low=-40.0, high=40.0)
     roll_deg: Distribution = TruncatedNormal(stddev=10.0, low=-45.0, high=45.0)
     translation: Distribution = TruncatedNormal(stddev=0.03, low=-0.15, high=0.15)
-    scale: Annotated[Distribution, AfterValidator(Within(0.02, 20))] = Uniform(
-        low=0.55, high=0.75
-    )
+    scale: Annotated[Distribution, AfterValidator(Within(0.02, 20))] = Uniform(low=0.55, high=0.75)
 
 
 # --- appearance ----------------------------------------------------------------------------------------------------
@@ -224,9 +168,7 @@ class Light(Section):
 
     source: FilePath = "builtin"
     rotation_deg: Distribution = Uniform(low=0.0, high=360.0)
-    intensity: Annotated[Distribution, AfterValidator(Within(0, 1000))] = Constant(
-        value=1.0
-    )
+    intensity: Annotated[Distribution, AfterValidator(Within(0, 1000))] = Constant(value=1.0)
 
 
 class ProceduralAlbedo(Section):
@@ -242,9 +184,7 @@ class TextureAlbedo(Section):
 
 
 Albedo = Annotated[
-    Annotated[ProceduralAlbedo, Tag("<source>")]
-    | Annotated[TextureAlbedo, Tag("<textures>")],
-    _source_or("textures"),
+    Annotated[ProceduralAlbedo, Tag("<source>")] | Annotated[TextureAlbedo, Tag("<textures>")], _source_or("textures")
 ]
 
 Zoom = Annotated[Distribution, AfterValidator(Within(1, 100))]
@@ -312,13 +252,9 @@ class Occluders(Section):
     which `cutout` takes its shapes.
     """
 
-    count: Annotated[
-        Distribution, AfterValidator(Within(0, MOST_OCCLUDERS, whole=True))
-    ] = Constant(value=0.0)
+    count: Annotated[Distribution, AfterValidator(Within(0, MOST_OCCLUDERS, whole=True))] = Constant(value=0.0)
     kinds: Annotated[tuple[OccluderKind, ...], Field(min_length=1)] = ("box",)
-    size: Annotated[Distribution, AfterValidator(Within(0, 2))] = Uniform(
-        low=0.1, high=0.4
-    )
+    size: Annotated[Distribution, AfterValidator(Within(0, 2))] = Uniform(low=0.1, high=0.4)
     colour: Share = Uniform(low=0.0, high=1.0)
     images: FilePath | None = None
     annotations: FilePath | None = None
@@ -328,10 +264,7 @@ class Occluders(Section):
         if len(set(self.kinds)) != len(self.kinds):
             raise problem("a kind is listed twice", key="kinds")
         if "cutout" in self.kinds and (self.images is None or self.annotations is None):
-            raise problem(
-                "cutout needs the keys images (folder) and annotations (COCO instances file)",
-                key="kinds",
-            )
+            raise problem("cutout needs the keys images (folder) and annotations (COCO instances file)", key="kinds")
         return self
 
 
@@ -344,9 +277,7 @@ class Sensor(Section):
 
     noise: Amount = Constant(value=0.0)
     blur: Annotated[Distribution, AfterValidator(Within(0, 20))] = Constant(value=0.0)
-    exposure: Annotated[Distribution, AfterValidator(Within(-10, 10))] = Constant(
-        value=0.0
-    )
+    exposure: Annotated[Distribution, AfterValidator(Within(-10, 10))] = Constant(value=0.0)
     supersampling: Annotated[Integer, Field(ge=1, le=4)] = 1
 
 

@@ -44,12 +44,7 @@ class Node:
 
 
 # Keys that decide which other keys a section may hold, with the value that their absence means.
-DISCRIMINATORS = {
-    "distribution": None,
-    "kind": None,
-    "mode": "actions",
-    "projection": "perspective",
-}
+DISCRIMINATORS = {"distribution": None, "kind": None, "mode": "actions", "projection": "perspective"}
 # Either of these makes the other one of the pair invalid.
 ALTERNATIVES = (("source", "path"), ("source", "textures"))
 
@@ -67,9 +62,7 @@ def merge(parent: Node, child: Node, depth: int = 0) -> Node:
     value = dict(parent.value)
     for key, node in child.value.items():
         value[key] = merge(value[key], node, depth + 1) if key in value else node
-    return Node(
-        value, child.place, {**parent.keys, **child.keys}, parent.size + child.size
-    )
+    return Node(value, child.place, {**parent.keys, **child.keys}, parent.size + child.size)
 
 
 def _changes_variant(parent: Mapping[str, Node], child: Mapping[str, Node]) -> bool:
@@ -80,29 +73,15 @@ def _changes_variant(parent: Mapping[str, Node], child: Mapping[str, Node]) -> b
             rivals = {"distribution": "mode", "mode": "distribution"}
             if child[key].value != before or rivals.get(key) in parent:
                 return True
-    return any(
-        (one in child and other in parent) or (other in child and one in parent)
-        for one, other in ALTERNATIVES
-    )
+    return any((one in child and other in parent) or (other in child and one in parent) for one, other in ALTERNATIVES)
 
 
-def map_scalars(
-    node: Node,
-    change: Callable[[tuple[str, ...], Any], Any],
-    path: tuple[str, ...] = (),
-) -> Node:
+def map_scalars(node: Node, change: Callable[[tuple[str, ...], Any], Any], path: tuple[str, ...] = ()) -> Node:
     """The tree with every scalar that is reached through mappings alone replaced by change(path, value)."""
     if isinstance(node.value, dict):
-        value = {
-            key: map_scalars(child, change, (*path, key))
-            for key, child in node.value.items()
-        }
+        value = {key: map_scalars(child, change, (*path, key)) for key, child in node.value.items()}
         return replace(node, value=value)
-    return (
-        node
-        if isinstance(node.value, list)
-        else replace(node, value=change(path, node.value))
-    )
+    return node if isinstance(node.value, list) else replace(node, value=change(path, node.value))
 
 
 def without(node: Node, key: str) -> Node:
