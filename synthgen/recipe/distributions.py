@@ -5,6 +5,7 @@ deviation (not the variance), and a mixture draws one component per number, with
 """
 
 import math
+from functools import cached_property
 from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
@@ -90,20 +91,35 @@ class TruncatedNormal(Section):
     def _check_range(self) -> Self:
         _check_low_high(self.low, self.high)
         if self.low == self.high:
-            raise problem("low and high are both {low}: the range is empty", key="high", low=self.low)
+            raise problem("low and high are both {low}: the range is empty", key="high", low=_short(self.low))
+        nearest = min(max(self.mean, self.low), self.high)
+        if abs(nearest - self.mean) > FARTHEST_TAIL * self.stddev:
+            raise problem(
+                "the range [{low}, {high}] is empty: it begins more than {tail} standard deviations from the mean {mean}",
+                key="low" if nearest == self.low else "high", low=_short(self.low), high=_short(self.high),
+                tail=FARTHEST_TAIL, mean=_short(self.mean),
+            )  # fmt: skip
         return self
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64 in [low, high], by the inverse cdf, so that tails have their true shape."""
-        low, high = ((self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev)
-        # Small probabilities keep all their digits, those near 1 do not: an upper tail is drawn as a lower one.
-        mirrored = low > 0
-        if mirrored:
-            low, high = -high, -low
-        first, last = _normal_cdf(low), _normal_cdf(high)
-        shares = np.clip(first + rng.random(size) * (last - first), SMALLEST_SHARE, LARGEST_SHARE)
-        standard = np.fromiter(map(STANDARD_NORMAL.inv_cdf, shares.tolist()), np.float64, size)
-        return np.clip(self.mean + self.stddev * (-standard if mirrored else standard), self.low, self.high)
+        sign, first, last = self._tail
+        shares = (first + rng.random(size) * (last - first)).tolist()
+        inverse = STANDARD_NORMAL.inv_cdf
+        standard = [inverse(min(max(share, SMALLEST_SHARE), LARGEST_SHARE)) for share in shares]
+        values = self.mean + sign * self.stddev * np.asarray(standard, dtype=np.float64)
+        return np.minimum(np.maximum(values, self.low), self.high)
+
+    @cached_property
+    def _tail(self) -> tuple[float, float, float]:
+        """(sign, cdf at the near end, cdf at the far end).
+
+        Small probabilities keep all their digits, those near 1 do not: an upper tail is drawn as a lower one.
+        """
+        low, high = (self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev
+        if low > 0:
+            return -1.0, _normal_cdf(-high), _normal_cdf(-low)
+        return 1.0, _normal_cdf(low), _normal_cdf(high)
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -128,8 +144,11 @@ class Choice(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64, each one of `values`."""
-        weights = self.weights if self.weights is not None else (1.0,) * len(self.values)
-        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, weights, size)]
+        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, self._shares, size)]
+
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        return _cumulative_shares(self.weights if self.weights is not None else (1.0,) * len(self.values))
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -232,12 +251,18 @@ class Mixture(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64; every element picks its component by one draw."""
-        picked = _draw_indices(rng, tuple(component.weight for component in self.components), size)
+        picked = _draw_indices(rng, self._shares, size)
         values = np.empty(size, dtype=np.float64)
         for number, component in enumerate(self.components):
             chosen = picked == number
-            values[chosen] = component.sample(rng, int(np.count_nonzero(chosen)))
+            count = int(np.count_nonzero(chosen))
+            if count:
+                values[chosen] = component.sample(rng, count)
         return values
+
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        return _cumulative_shares(tuple(component.weight for component in self.components))
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -306,8 +331,13 @@ def _check_low_high(low: float, high: float) -> None:
         raise problem("low ({low}) is greater than high ({high})", key="low", low=_short(low), high=_short(high))
 
 
-def _draw_indices(rng: np.random.Generator, weights: tuple[float, ...], size: int) -> np.ndarray:
-    """(size,) component numbers, one uniform draw each, compared with the cumulative weights once."""
+def _cumulative_shares(weights: tuple[float, ...]) -> np.ndarray:
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
-    picked = np.searchsorted(cumulative / cumulative[-1], rng.random(size), side="right")
-    return np.minimum(picked, len(weights) - 1)
+    cumulative /= cumulative[-1]
+    cumulative.flags.writeable = False
+    return cumulative
+
+
+def _draw_indices(rng: np.random.Generator, cumulative: np.ndarray, size: int) -> np.ndarray:
+    """(size,) row numbers: one uniform draw each, compared with all cumulative shares at once."""
+    return np.searchsorted(cumulative, rng.random(size), side="right")
