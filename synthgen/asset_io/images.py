@@ -9,6 +9,7 @@ import io
 import os
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -26,7 +27,7 @@ Pixels = NDArray[np.uint8]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BIT_DEPTH_AT = 24
-_JPEG_END = b"\xff\xd9"
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _TAIL_BYTES = 4096
 # What the decoders raise on damaged data.
 _DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError, Warning)
@@ -36,23 +37,16 @@ def check_image(path: str | Path) -> str | None:
     """What is wrong with an image file, or None; reads the header and the last bytes, decodes nothing."""
     try:
         with open(path, "rb") as file:
-            head = file.read(_PNG_BIT_DEPTH_AT + 1)
-            if not head:
-                return "the file is empty (0 bytes)"
-            file.seek(0)
-            problem = _header_problem(file, head)
-            return problem or _end_problem(file, head)
-    except FileNotFoundError:
-        return "the file does not exist"
-    except IsADirectoryError:
-        return "this is a folder, not an image file"
+            return _file_problem(file)
     except OSError as error:
-        return f"the file cannot be read ({error.strerror or error})"
+        return _system_problem(error)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """(height, width) in pixels from the header. Raises AssetError as read_image does."""
-    _raise_problem(path, check_image(path))
+    problem = check_image(path)
+    if problem is not None:
+        raise AssetError(f"{path}: {problem}")
     with Image.open(path, formats=FORMATS) as image:
         return image.height, image.width
 
@@ -68,13 +62,16 @@ def read_image_reduced(path: str | Path, min_height: int, min_width: int) -> Pix
     JPEG files are decoded at a fraction of their size, which skips most of the work; other formats come whole.
     0 asks for the full size. Raises AssetError as read_image does.
     """
-    data = _read_checked(path)
-    if data.startswith(b"\xff\xd8"):
-        try:
-            return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width)
-        except ValueError:
-            # Its strict mode also refuses harmless oddities; Pillow decides what is truncated.
-            pass
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise AssetError(f"{path}: {_system_problem(error)}") from error
+    pixels = _decode_plain_jpeg(data, min_height, min_width)
+    if pixels is not None:
+        return pixels
+    problem = _file_problem(io.BytesIO(data))
+    if problem is not None:
+        raise AssetError(f"{path}: {problem}")
     return _decode_with_pillow(path, data, min_height, min_width)
 
 
@@ -82,20 +79,22 @@ def resize_crop(image: Image.Image, box: tuple[float, float, float, float], size
     """(H, W, 3) uint8: the part `box` = (left, top, right, bottom), in pixels from the image's corner, resampled to
     `size` = (H, W) with a filter as wide as the reduction, so that fine texture does not alias."""
     height, width = size
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
-def _read_checked(path: str | Path) -> bytes:
-    _raise_problem(path, check_image(path))
+def _decode_plain_jpeg(data: bytes, min_height: int, min_width: int) -> Pixels | None:
+    """The fast way for the common file; None when the slow way has to judge, convert or explain it."""
+    if not data.startswith(_JPEG_START):
+        return None
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-
-
-def _raise_problem(path: str | Path, problem: str | None) -> None:
-    if problem is not None:
-        raise AssetError(f"{path}: {problem}")
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if height * width > PIXEL_LIMIT or colours not in ("RGB", "YCbCr", "Gray"):
+            return None
+        # Below a factor of 2 decoding at a reduced size is slower than decoding all of it.
+        return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width, min_factor=2)
+    except ValueError:
+        # Its strict mode also refuses harmless oddities; Pillow decides what is damaged.
+        return None
 
 
 def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels:
@@ -105,14 +104,30 @@ def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_widt
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if min_height and min_width:
                     image.draft("RGB", (min_width, min_height))
-                return np.asarray(image.convert("RGB"))
+                return np.array(image.convert("RGB"))
     except _DECODE_ERRORS as error:
         raise AssetError(
             f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it"
         ) from error
 
 
-def _header_problem(file: io.BufferedReader, head: bytes) -> str | None:
+def _system_problem(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file does not exist"
+    if isinstance(error, IsADirectoryError):
+        return "this is a folder, not an image file"
+    return f"the file cannot be read ({error.strerror or error})"
+
+
+def _file_problem(file: BinaryIO) -> str | None:
+    head = file.read(_PNG_BIT_DEPTH_AT + 1)
+    if not head:
+        return "the file is empty (0 bytes)"
+    file.seek(0)
+    return _header_problem(file, head) or _end_problem(file, head)
+
+
+def _header_problem(file: BinaryIO, head: bytes) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -146,7 +161,7 @@ def _suitability_problem(image: Image.Image, head: bytes) -> str | None:
     return None
 
 
-def _end_problem(file: io.BufferedReader, head: bytes) -> str | None:
+def _end_problem(file: BinaryIO, head: bytes) -> str | None:
     """Truncation that shows without decoding: the format's end mark is missing."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _TAIL_BYTES))
@@ -161,7 +176,7 @@ def _end_problem(file: io.BufferedReader, head: bytes) -> str | None:
     return None if whole else "the file is truncated (its end mark is missing); copy it again or remove it"
 
 
-def _decodes(file: io.BufferedReader) -> bool:
+def _decodes(file: BinaryIO) -> bool:
     file.seek(0)
     try:
         _decode_with_pillow("", file.read(), 0, 0)

@@ -12,63 +12,77 @@ from numpy.typing import NDArray
 GRID = 32
 # Standard deviation of the kernel in grid cells; below 0.6 the cells would show.
 BLURS = (0.7, 1.0, 1.6, 2.4)
-MOST_PIECES = 9
-LAMPS = 3
+MOST_PIECES = 7
+MOST_LAMPS = 3
 
 Grid = NDArray[np.float32]
+
+_RAMP = np.linspace(-0.5, 0.5, GRID, dtype=np.float32)
 
 
 def render_procedural(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 sRGB, a pure function of its arguments."""
     random = np.random.Generator(np.random.Philox(key=seed))
-    numbers = random.random(64 + 10 * MOST_PIECES + 6 * LAMPS, np.float32)
+    # Python floats: single NumPy numbers are several times slower in the scalar arithmetic below.
+    numbers = random.random(16 + 9 * MOST_PIECES + 6 * MOST_LAMPS).tolist()
     grid = _room(numbers)
-    blur = BLURS[int(numbers[63] * len(BLURS))]
+    blur = BLURS[int(numbers[0] * len(BLURS))]
     rows, columns = _interpolation(size[0], blur), _interpolation(size[1], blur)
     planes = rows @ grid @ columns.T  # (3, H, W)
     np.clip(planes, 0.0, 255.0, out=planes)
-    return np.ascontiguousarray(np.rint(planes, out=planes).astype(np.uint8).transpose(1, 2, 0))
+    np.rint(planes, out=planes)
+    pixels = np.empty((*size, 3), np.uint8)
+    for channel in range(3):
+        pixels[..., channel] = planes[channel]
+    return pixels
 
 
-def _room(numbers: Grid) -> Grid:
+def _room(numbers: list[float]) -> Grid:
     """(3, GRID, GRID) in 8-bit levels, possibly above 255 where a lamp shines."""
-    wall = _colour(numbers[0:3], 60.0 + 160.0 * numbers[3], 40.0)
-    floor = _colour(numbers[4:7], 30.0 + 120.0 * numbers[7], 60.0)
     grid = np.empty((3, GRID, GRID), np.float32)
-    horizon = int(GRID * (0.55 + 0.4 * numbers[8]))
-    grid[:, :horizon] = wall[:, None, None]
-    grid[:, horizon:] = floor[:, None, None]
-    for piece in range(2 + int(numbers[9] * (MOST_PIECES - 1))):
-        _add_piece(grid, numbers[64 + 10 * piece : 74 + 10 * piece])
-    ramp = np.linspace(-0.5, 0.5, GRID, dtype=np.float32)
-    grid *= 1.0 + (numbers[10] - 0.5) * ramp[:, None] + (numbers[11] - 0.5) * ramp
-    first = 64 + 10 * MOST_PIECES
-    for lamp in range(int(numbers[12] * (LAMPS + 1))):
-        _add_lamp(grid, numbers[first + 6 * lamp : first + 6 * lamp + 6])
+    horizon = int(GRID * (0.55 + 0.4 * numbers[1]))
+    wall, floor = _colour(numbers[2:5], 50.0, 180.0, 14.0), _colour(numbers[5:8], 30.0, 130.0, 24.0)
+    for channel in range(3):
+        grid[channel, :horizon] = wall[channel]
+        grid[channel, horizon:] = floor[channel]
+    for piece in range(2 + int(numbers[8] * (MOST_PIECES - 1))):
+        first = 16 + 9 * piece
+        _add_piece(grid, numbers[first : first + 9])
+    grid *= 1.0 + (numbers[9] - 0.5) * _RAMP[:, None] + (numbers[10] - 0.5) * _RAMP
+    for lamp in range(int(numbers[11] * (MOST_LAMPS + 1))):
+        first = 16 + 9 * MOST_PIECES + 6 * lamp
+        _add_lamp(grid, numbers[first : first + 6])
     return grid
 
 
-def _colour(direction: Grid, level: np.floating, chroma: float) -> Grid:
-    """(3,) a muted colour of about the brightness `level`."""
-    return np.clip(level + chroma * (2.0 * direction - 1.0), 8.0, 250.0).astype(np.float32)
+def _colour(numbers: list[float], darkest: float, span: float, chroma: float) -> tuple[float, float, float]:
+    """A muted colour, between warm and cool, of a brightness between `darkest` and `darkest + span`."""
+    level = darkest + span * numbers[0]
+    warmth, tint = chroma * (2.0 * numbers[1] - 0.8), 0.5 * chroma * (2.0 * numbers[2] - 1.0)
+    return max(level + warmth, 8.0), max(level + tint, 8.0), max(level - warmth, 8.0)
 
 
-def _add_piece(grid: Grid, numbers: Grid) -> None:
+def _add_piece(grid: Grid, numbers: list[float]) -> None:
     """Furniture, a picture, a door: a rectangle that covers most of what is behind it."""
     width, height = 2 + int(numbers[0] * GRID / 3), 2 + int(numbers[1] * GRID / 2)
     left, top = int(numbers[2] * GRID) - width // 2, int(numbers[3] * GRID) - height // 2
-    part = grid[:, max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-    cover = np.float32(0.4 + 0.6 * numbers[4])
-    part += cover * (_colour(numbers[6:9], 25.0 + 200.0 * numbers[5], 70.0)[:, None, None] - part)
+    rows, columns = slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0))
+    cover = 0.4 + 0.6 * numbers[4]
+    # A few pieces are colourful.
+    colour = _colour(numbers[5:8], 15.0, 200.0, 20.0 if numbers[8] < 0.7 else 80.0)
+    for channel in range(3):
+        part = grid[channel, rows, columns]
+        part *= 1.0 - cover
+        part += cover * colour[channel]
 
 
-def _add_lamp(grid: Grid, numbers: Grid) -> None:
+def _add_lamp(grid: Grid, numbers: list[float]) -> None:
     """A lamp or a window: brighter than white, so that the blur leaves a glowing patch."""
     width, height = 1 + int(numbers[0] * 3), 1 + int(numbers[1] * 5)
     left, top = int(numbers[2] * GRID), int(numbers[3] * GRID * 0.7)
-    warm = 120.0 * numbers[4]
-    light = np.array([250.0 + warm, 250.0 + 0.5 * warm, 250.0 - 0.4 * warm], np.float32) * (0.8 + numbers[5])
-    grid[:, top : top + height, left : left + width] = light[:, None, None]
+    warm, power = 120.0 * numbers[4], 0.8 + numbers[5]
+    for channel, level in enumerate((250.0 + warm, 250.0 + 0.5 * warm, 250.0 - 0.4 * warm)):
+        grid[channel, top : top + height, left : left + width] = level * power
 
 
 @lru_cache(maxsize=64)
