@@ -1,0 +1,98 @@
+"""One sample as bytes and back: pictures, all label planes in one member, the sampled parameters as JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.errors import DatasetError, LabelError
+from synthgen.dataset.label_planes import LabelPlanes, checked_array
+from synthgen.dataset.layout import SampleLayout
+from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png
+from synthgen.dataset.sample import Sample
+
+Array = NDArray[Any]
+
+_META = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+class SampleCodec:
+    """Encodes and decodes samples of one layout. One object serves one thread."""
+
+    def __init__(self, layout: SampleLayout) -> None:
+        self.layout = layout
+        self._planes = LabelPlanes(layout)
+        self._pictures = layout.picture_names
+
+    def encode(self, sample: Sample) -> list[bytes]:
+        """The members of a sample, in the order of `layout.members`.
+
+        Raises LabelError when an array is missing, has another shape or type than the label table says, or is not
+        finite where it may not be.
+        """
+        encode = encode_jpeg if self.layout.codec == "jpeg" else encode_png
+        try:
+            pictures = [encode(checked_array(sample.arrays, name, self.layout)) for name in self._pictures]
+            labels = self._planes.encode(sample.arrays, sample.parameters)
+        except LabelError as error:
+            raise LabelError(f"sample {sample.index}: {error}") from error
+        return [*pictures, labels, encode_meta(sample)]
+
+    def decode(self, members: Sequence[bytes]) -> dict[str, Array]:
+        """The stored arrays of a sample by name. Raises DatasetError for members that do not fit the layout."""
+        decode = decode_jpeg if self.layout.codec == "jpeg" else decode_png
+        arrays: dict[str, Array] = {}
+        for name, data in zip(self._pictures, members, strict=False):
+            arrays[name] = decode(data, self.layout.size)
+        arrays |= self._planes.decode(members[len(self._pictures)])
+        return {name: arrays[name] for name in self.layout.array_names}
+
+
+def encode_sample(sample: Sample, layout: SampleLayout) -> list[bytes]:
+    """The members of a sample, as `SampleCodec.encode`."""
+    return SampleCodec(layout).encode(sample)
+
+
+def decode_sample(members: Sequence[bytes], layout: SampleLayout) -> dict[str, Array]:
+    """The stored arrays of a sample, as `SampleCodec.decode`."""
+    return SampleCodec(layout).decode(members)
+
+
+def encode_meta(sample: Sample) -> bytes:
+    """JSON of index, sampled parameters and checks; keys sorted, numbers that are not finite become null."""
+    content = {"index": sample.index, "parameters": sample.parameters, "checks": sample.checks}
+    try:
+        return _META.encode(content).encode()
+    except (TypeError, ValueError):  # NumPy types, or numbers that are not finite
+        return _META.encode(_plain(content)).encode()
+
+
+def decode_meta(data: bytes) -> dict[str, Any]:
+    """The dict {index, parameters, checks} of a meta member. Raises DatasetError when it is damaged."""
+    try:
+        content = json.loads(data)
+        if not isinstance(content["index"], int):
+            raise ValueError("index is not a number")
+        if not (isinstance(content["parameters"], dict) and isinstance(content["checks"], dict)):
+            raise ValueError("parameters or checks is not an object")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DatasetError(f"the meta member is damaged: {error}") from error
+    return dict(content)
+
+
+def _plain(value: Any) -> Any:
+    """JSON types of a parameter value."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

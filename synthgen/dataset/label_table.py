@@ -1,0 +1,124 @@
+"""The table at the front of a labels member: which planes follow, how each is stored, and how large it may be.
+
+The table is a skippable zstd frame, so that any zstd tool opens the member. Every row is compared with the label table
+and the picture's size before anything is allocated: a damaged member cannot ask for more memory than its dataset needs.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthgen.core.errors import DatasetError
+from synthgen.core.label_spec import LabelSpec
+from synthgen.dataset.layout import SampleLayout, label_of
+from synthgen.dataset.planes import MASKED_CODINGS, Coding
+
+# Codings without a mask; their numbers share one space with those of planes.py.
+MASK, BITS, BYTES, RAW = 1, 2, 3, 4
+NO_MASK = 255
+LARGEST_VECTOR = 4096
+
+_SKIPPABLE = 0x184D2A50
+_MAGIC = b"SGP1"
+_HEAD = struct.Struct("<4sHHB")  # magic, H, W, number of rows
+_ROW = struct.Struct("<BBIIdB")  # coding, mask row, count, stored bytes, origin, length of the name
+_CODING_OF = {(label, coding.number): coding for label, codings in MASKED_CODINGS.items() for coding in codings}
+
+
+@dataclass(frozen=True)
+class PlaneRow:
+    """One plane of a labels member.
+
+    name: array name, empty for a mask that later rows refer to; coding: number; mask_row: row number of the mask or
+    NO_MASK; count: pixels under the mask, or elements; stored: compressed bytes; origin: see planes.PlaneContext.
+    """
+
+    name: str
+    coding: int
+    mask_row: int
+    count: int
+    stored: int
+    origin: float
+
+
+def pack_table(rows: Sequence[PlaneRow], size: tuple[int, int]) -> bytes:
+    """The table as a skippable zstd frame."""
+    parts = [_HEAD.pack(_MAGIC, size[0], size[1], len(rows))]
+    for row in rows:
+        name = row.name.encode()
+        parts += [_ROW.pack(row.coding, row.mask_row, row.count, row.stored, row.origin, len(name)), name]
+    table = b"".join(parts)
+    return struct.pack("<II", _SKIPPABLE, len(table)) + table
+
+
+def unpack_table(data: bytes, layout: SampleLayout) -> tuple[list[PlaneRow], int]:
+    """The rows, and where the planes begin. Raises DatasetError or struct.error when the table is not sound."""
+    skippable, length = struct.unpack_from("<II", data)
+    magic, height, width, planes = _HEAD.unpack_from(data, 8)
+    if skippable != _SKIPPABLE or magic != _MAGIC or (height, width) != layout.size:
+        raise DatasetError(f"its table is not one of a {layout.size[0]} x {layout.size[1]} sample")
+    rows, position = [], 8 + _HEAD.size
+    for _ in range(planes):
+        coding, mask_row, count, stored, origin, name_length = _ROW.unpack_from(data, position)
+        position += _ROW.size
+        name = data[position : position + name_length].decode("ascii")
+        position += name_length
+        row = PlaneRow(name, coding, mask_row, count, stored, origin)
+        _check_row(row, layout)
+        rows.append(row)
+    if position != 8 + length:
+        raise DatasetError("its table has another length than it says")
+    expected = [name for name in layout.array_names if label_of(name).name != "image"]
+    if [row.name for row in rows if row.coding != MASK] != expected:
+        raise DatasetError(f"it holds {[row.name for row in rows]}, expected {expected}")
+    if position + sum(row.stored for row in rows) != len(data):
+        raise DatasetError(f"it has {len(data)} bytes, its table says otherwise")
+    return rows, position
+
+
+def masked_coding(row: PlaneRow) -> Coding | None:
+    """The coding of a masked plane, None for the others."""
+    return None if row.coding in (MASK, BITS, BYTES, RAW) else _CODING_OF.get((label_of(row.name).name, row.coding))
+
+
+def dense_coding(spec: LabelSpec) -> int:
+    """How a label without a mask is stored."""
+    if spec.shape[:2] != ("H", "W"):
+        return RAW
+    return BITS if spec.dtype == "bool" else BYTES
+
+
+def payload_length(row: PlaneRow) -> int:
+    """Bytes of a plane after decompression."""
+    coding = masked_coding(row)
+    if coding is not None:
+        return row.count * coding.words * np.dtype(coding.word).itemsize
+    if row.coding in (MASK, BITS):
+        return (row.count + 7) // 8
+    return row.count * np.dtype(label_of(row.name).dtype).itemsize
+
+
+def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
+    """Refuse a row whose declared size is not the one that the label table and the picture's size give."""
+    pixels = layout.size[0] * layout.size[1]
+    if row.coding == MASK:
+        fits = row.name == "" and row.count == pixels
+    elif row.name not in layout.array_names:
+        fits = False
+    elif (spec := label_of(row.name)).name in MASKED_CODINGS:
+        fits = masked_coding(row) is not None and row.count <= pixels and math.isfinite(row.origin)
+    else:
+        fits = row.coding == dense_coding(spec) and row.count == _dense_count(spec, row, pixels)
+    if not fits:
+        raise DatasetError(f"plane {row.name!r} is not one of this dataset")
+
+
+def _dense_count(spec: LabelSpec, row: PlaneRow, pixels: int) -> int:
+    if spec.shape[:2] == ("H", "W"):
+        return pixels
+    if isinstance(spec.shape[0], str):
+        return min(row.count, LARGEST_VECTOR)
+    return math.prod(int(side) for side in spec.shape)
