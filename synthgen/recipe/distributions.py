@@ -5,7 +5,7 @@ deviation (not the variance), and a mixture draws one component per number, with
 """
 
 import math
-from functools import cached_property
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
@@ -103,23 +103,12 @@ class TruncatedNormal(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64 in [low, high], by the inverse cdf, so that tails have their true shape."""
-        sign, first, last = self._tail
+        sign, first, last = _tail((self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev)
         shares = (first + rng.random(size) * (last - first)).tolist()
         inverse = STANDARD_NORMAL.inv_cdf
         standard = [inverse(min(max(share, SMALLEST_SHARE), LARGEST_SHARE)) for share in shares]
         values = self.mean + sign * self.stddev * np.asarray(standard, dtype=np.float64)
         return np.minimum(np.maximum(values, self.low), self.high)
-
-    @cached_property
-    def _tail(self) -> tuple[float, float, float]:
-        """(sign, cdf at the near end, cdf at the far end).
-
-        Small probabilities keep all their digits, those near 1 do not: an upper tail is drawn as a lower one.
-        """
-        low, high = (self.low - self.mean) / self.stddev, (self.high - self.mean) / self.stddev
-        if low > 0:
-            return -1.0, _normal_cdf(-high), _normal_cdf(-low)
-        return 1.0, _normal_cdf(low), _normal_cdf(high)
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -144,11 +133,9 @@ class Choice(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64, each one of `values`."""
-        return np.asarray(self.values, dtype=np.float64)[_draw_indices(rng, self._shares, size)]
-
-    @cached_property
-    def _shares(self) -> np.ndarray:
-        return _cumulative_shares(self.weights if self.weights is not None else (1.0,) * len(self.values))
+        return np.asarray(self.values, dtype=np.float64)[
+            _draw_indices(rng, self.weights or (1.0,) * len(self.values), size)
+        ]
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -251,7 +238,7 @@ class Mixture(Section):
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(size,) float64; every element picks its component by one draw."""
-        picked = _draw_indices(rng, self._shares, size)
+        picked = _draw_indices(rng, tuple(component.weight for component in self.components), size)
         values = np.empty(size, dtype=np.float64)
         for number, component in enumerate(self.components):
             chosen = picked == number
@@ -259,10 +246,6 @@ class Mixture(Section):
             if count:
                 values[chosen] = component.sample(rng, count)
         return values
-
-    @cached_property
-    def _shares(self) -> np.ndarray:
-        return _cumulative_shares(tuple(component.weight for component in self.components))
 
     def bounds(self) -> Bounds:
         """Smallest and largest value that can be drawn."""
@@ -331,6 +314,18 @@ def _check_low_high(low: float, high: float) -> None:
         raise problem("low ({low}) is greater than high ({high})", key="low", low=_short(low), high=_short(high))
 
 
+@lru_cache(maxsize=1024)
+def _tail(low: float, high: float) -> tuple[float, float, float]:
+    """(sign, cdf at one end, cdf at the other) of a standard normal cut to [low, high].
+
+    Small probabilities keep all their digits, those near 1 do not: an upper tail is drawn as a lower one.
+    """
+    if low > 0:
+        return -1.0, _normal_cdf(-high), _normal_cdf(-low)
+    return 1.0, _normal_cdf(low), _normal_cdf(high)
+
+
+@lru_cache(maxsize=1024)
 def _cumulative_shares(weights: tuple[float, ...]) -> np.ndarray:
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
     cumulative /= cumulative[-1]
@@ -338,6 +333,6 @@ def _cumulative_shares(weights: tuple[float, ...]) -> np.ndarray:
     return cumulative
 
 
-def _draw_indices(rng: np.random.Generator, cumulative: np.ndarray, size: int) -> np.ndarray:
+def _draw_indices(rng: np.random.Generator, weights: tuple[float, ...], size: int) -> np.ndarray:
     """(size,) row numbers: one uniform draw each, compared with all cumulative shares at once."""
-    return np.searchsorted(cumulative, rng.random(size), side="right")
+    return np.searchsorted(_cumulative_shares(weights), rng.random(size), side="right")
