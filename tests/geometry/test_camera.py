@@ -13,7 +13,9 @@ def cameras(perspective):
 
 
 def test_perspective_by_hand():
-    straight = Cameras(True, torch.eye(3)[None], torch.tensor([[0.0, 0, 500]]), torch.tensor([250.0]), torch.tensor([[64.0, 64]]))
+    straight = Cameras(
+        True, torch.eye(3)[None], torch.tensor([[0.0, 0, 500]]), torch.tensor([250.0]), torch.tensor([[64.0, 64]])
+    )
     # 20 mm to the subject's left, 10 mm up, 100 mm towards the viewer: depth 400
     image = project(straight, to_camera_space(straight, torch.tensor([[[20.0, 10, 100]]])))
     np.testing.assert_allclose(image[0, 0], [64 + 250 * 20 / 400, 64 - 250 * 10 / 400, 400], rtol=1e-6)

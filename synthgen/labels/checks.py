@@ -1,0 +1,84 @@
+"""Labels prove themselves: numbers computed while the arrays exist, kept in each shard's index."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthgen.core.conventions import LANDMARK_VISIBLE, MATCHABLE
+from synthgen.geometry.camera import Cameras, project
+from synthgen.raster.fragments import Fragments
+
+# Checks that look at pixels look at every fourth row: the same mistakes for a quarter of the time.
+ROW_STEP = 4
+
+
+def coverage(triangle_id: torch.Tensor) -> NDArray[np.float64]:
+    """(N,) share of the pixels that show face surface, of triangle_id (N, H, W)."""
+    return (triangle_id >= 0).double().mean(dim=(1, 2)).cpu().numpy()
+
+
+def reprojection_error(
+    fragments: Fragments, triangles: torch.Tensor, vertices_camera: torch.Tensor, cameras: Cameras
+) -> NDArray[np.float64]:
+    """(N,) largest distance, px, between a pixel centre and the projection of the surface point its labels name.
+
+    vertices_camera: (N, V, 3) mm. Zero up to rounding unless pixel centres, barycentrics or cameras disagree.
+    """
+    ids = fragments.triangle_id[:, ::ROW_STEP]
+    weights = fragments.barycentric[:, ::ROW_STEP]
+    batch, row, column = torch.nonzero(ids >= 0, as_tuple=True)
+    corners = triangles[ids[batch, row, column].long()].long()  # (P, 3)
+    points = (vertices_camera[batch[:, None], corners] * weights[batch, row, column][..., None]).sum(dim=1)
+    per_point = Cameras(
+        cameras.perspective,
+        cameras.rotation[batch],
+        cameras.translation[batch],
+        cameras.focal[batch],
+        cameras.principal[batch],
+    )
+    seen = project(per_point, points[:, None])[:, 0, :2]
+    centre = torch.stack([column + 0.5, row * ROW_STEP + 0.5], dim=-1)
+    error = torch.zeros(len(ids), dtype=seen.dtype, device=seen.device)
+    error.scatter_reduce_(0, batch, (seen - centre).norm(dim=-1), "amax")
+    return error.double().cpu().numpy()
+
+
+def landmark_depth_error(
+    depth: NDArray[np.float32], landmarks_2d: NDArray[np.float32], landmarks_3d: NDArray[np.float32],
+    visibility: NDArray[np.uint8],
+) -> float:  # fmt: skip
+    """Median difference, mm, between the depth map and the depth of the visible landmarks of one picture; NaN if none.
+
+    depth (H, W) mm; landmarks_2d (K, 2) px; landmarks_3d (K, 3) mm, camera space; visibility (K,) codes.
+    """
+    height, width = depth.shape
+    column, row = np.floor(landmarks_2d).astype(int).T
+    usable = (visibility == LANDMARK_VISIBLE) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    difference = np.abs(depth[row[usable], column[usable]] - landmarks_3d[usable, 2])
+    difference = difference[np.isfinite(difference)]
+    return float(np.median(difference)) if len(difference) else float("nan")
+
+
+def forward_backward_error(
+    flow: torch.Tensor, flow_backward: torch.Tensor, matchability: torch.Tensor
+) -> NDArray[np.float64]:
+    """(N,) median distance, px, between each matchable pixel and where flow and then flow_backward bring it.
+
+    flow, flow_backward: (N, H, W, 2) px; matchability: (N, H, W) codes. flow_backward is read bilinearly where its four
+    neighbours are finite; NaN for a pair without such pixels.
+    """
+    count, height, width = matchability.shape
+    rows = torch.arange(0, height, ROW_STEP, device=flow.device)
+    grid_y, grid_x = torch.meshgrid(rows + 0.5, torch.arange(width, device=flow.device) + 0.5, indexing="ij")
+    centre = torch.stack([grid_x, grid_y], dim=-1)
+    end = centre + flow[:, ::ROW_STEP]
+    size = torch.tensor([width, height], dtype=end.dtype, device=end.device)
+    normalised = torch.nan_to_num(2 * end / size - 1, nan=-9.0)
+    back = torch.nn.functional.grid_sample(
+        flow_backward.permute(0, 3, 1, 2), normalised, mode="bilinear", align_corners=False
+    ).permute(0, 2, 3, 1)
+    error = (end + back - centre).norm(dim=-1)
+    usable = (matchability[:, ::ROW_STEP] == MATCHABLE) & torch.isfinite(error)
+    return np.array(
+        [float(error[n][usable[n]].median()) if bool(usable[n].any()) else float("nan") for n in range(count)]
+    )

@@ -1,0 +1,49 @@
+"""Landmarks of posed heads: fixed surface points, and the jaw by landmark marching."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthgen.geometry.camera import Cameras, project
+from synthgen.morphable.template import SurfacePoints, Template, evaluate_points
+
+JAW_POINTS = 17
+JAW_CENTRE = 8
+
+
+def landmarks_in_camera(
+    points: SurfacePoints, template: Template, vertices_camera: torch.Tensor
+) -> NDArray[np.float32]:
+    """(N, K, 3) mm, camera space, of fixed surface points on posed vertices (N, V, 3)."""
+    corners = np.unique(template.triangles[points.triangle], return_inverse=True)
+    used = vertices_camera[:, torch.from_numpy(corners[0].astype(np.int64))].cpu().numpy()
+    local = SurfacePoints(np.arange(len(points.triangle), dtype=np.int32), points.barycentric)
+    return evaluate_points(local, corners[1].reshape(-1, 3).astype(np.int32), used).astype(np.float32)
+
+
+def landmarks_in_image(cameras: Cameras, landmarks_camera: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, K, 2) pixels of camera-space landmarks (N, K, 3)."""
+    return project(cameras, torch.from_numpy(landmarks_camera).to(cameras.focal.device))[..., :2].cpu().numpy()
+
+
+def march_jaw(
+    template: Template, vertices_image: torch.Tensor, yaw: NDArray[np.floating], landmarks: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(N, 68, 2) pixels: `landmarks` (N, 68, 2) with the jaw points of the far side moved to the outline.
+
+    On each jaw point's contour line, a ring of vertices around the head at its height, the outermost vertex of the
+    picture is taken (Zhu et al. 2016; CONVENTIONS.md D4). yaw: (N,) radians, > 0 turns the nose to image right, so the
+    far side is the subject's left, points 9..16, and its outline is the rightmost vertex.
+    """
+    marched = landmarks.copy()
+    lines = template.contours
+    for n, angle in enumerate(yaw):
+        side = range(JAW_CENTRE + 1, JAW_POINTS) if angle > 0 else range(JAW_CENTRE)
+        for jaw in side:
+            line = lines[jaw][lines[jaw] >= 0]
+            if len(line) == 0:
+                continue
+            candidates = vertices_image[n, torch.from_numpy(line.astype(np.int64)), :2].cpu().numpy()
+            x = candidates[:, 0]
+            marched[n, jaw] = candidates[np.argmax(x) if angle > 0 else np.argmin(x)]
+    return marched

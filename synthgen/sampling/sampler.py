@@ -1,0 +1,105 @@
+"""(recipe, index) -> SceneParams: the only place that turns distributions into numbers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.seeds import Stream, rng
+from synthgen.morphable.model import MorphableModel
+from synthgen.recipe.schema import Recipe
+from synthgen.sampling.albedo import sample_albedo
+from synthgen.sampling.background import sample_background
+from synthgen.sampling.expression import sample_expression
+from synthgen.sampling.occluder import sample_occluders
+from synthgen.sampling.placement import FaceBox
+from synthgen.sampling.scene import FaceParams, LightParams, SceneParams, SensorParams
+
+# Further heads in a picture are smaller than the main one, by a factor drawn between these.
+OTHER_FACE_SCALE = (0.45, 0.9)
+# ... and try this often to keep a landmark-box distance from the main head.
+OTHER_FACE_TRIES = 8
+
+
+def sample_scene(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int) -> tuple[SceneParams, ...]:
+    """The scene of each view of sample `index`: one for `images`, source and target for `pairs`.
+
+    box: placement.mean_face_box(model). Every number depends on (recipe, index) alone.
+    """
+    views = 2 if recipe.kind == "pairs" else 1
+    return tuple(_sample_view(recipe, model, box, index, view) for view in range(views))
+
+
+def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int, view: int) -> SceneParams:
+    height, width = recipe.size
+
+    def stream(name: Stream, face: int = 0) -> np.random.Generator:
+        return rng(recipe.seed, index, name, view, face)
+
+    camera_rng = stream(Stream.CAMERA)
+    perspective = recipe.camera.projection == "perspective"
+    focal = float(recipe.camera.focal.sample(camera_rng, 1)[0]) if perspective else None
+    faces = [_sample_face(recipe, model, box, index, view)]
+    if recipe.kind == "images":
+        faces_rng = stream(Stream.FACES)
+        count = int(np.clip(np.rint(recipe.faces.sample(faces_rng, 1)[0]), 1, 3))
+        for number in range(1, count):
+            other = _sample_face(recipe, model, box, index, view, number)
+            faces.append(_stand_aside(other, faces[0], box, (height, width), faces_rng))
+    return SceneParams(
+        index=index,
+        size=(height, width),
+        focal=focal,
+        faces=tuple(faces),
+        light=_sample_light(recipe, stream(Stream.LIGHT)),
+        background=sample_background(recipe.background, stream(Stream.BACKGROUND)),
+        occluders=sample_occluders(recipe.occluders, faces[0], box, (height, width), stream(Stream.OCCLUDER)),
+        sensor=_sample_sensor(recipe, stream(Stream.SENSOR)),
+    )
+
+
+def _sample_face(
+    recipe: Recipe, model: MorphableModel, box: FaceBox, index: int, view: int, face: int = 0
+) -> FaceParams:
+    def stream(name: Stream) -> np.random.Generator:
+        return rng(recipe.seed, index, name, view, face)
+
+    height, width = recipe.size
+    pose_rng = stream(Stream.POSE)
+    pose = recipe.pose
+    degrees = [distribution.sample(pose_rng, 1)[0] for distribution in (pose.pitch_deg, pose.yaw_deg, pose.roll_deg)]
+    shift = pose.translation.sample(pose_rng, 2)
+    scale = float(pose.scale.sample(pose_rng, 1)[0])
+    albedo_rng = stream(Stream.ALBEDO)
+    return FaceParams(
+        identity=recipe.identity.sample(stream(Stream.IDENTITY), len(model.identity_basis)),
+        expression=sample_expression(recipe.expression, model, stream(Stream.EXPRESSION)),
+        euler=np.radians(np.array(degrees)),
+        scale=scale * height / box.side,
+        centre=np.array([width / 2 + shift[0] * width, height / 2 + shift[1] * height]),
+        albedo=sample_albedo(albedo_rng),
+        texture=float(albedo_rng.random()),
+    )
+
+
+def _stand_aside(
+    other: FaceParams, main: FaceParams, box: FaceBox, size: tuple[int, int], random: np.random.Generator
+) -> FaceParams:
+    """The other head, smaller and, where a few tries find room, not behind the main one."""
+    scale = main.scale * random.uniform(*OTHER_FACE_SCALE)
+    distance = 0.6 * box.side * (scale + main.scale)
+    centre: NDArray[np.float64] = np.zeros(2)
+    for _ in range(OTHER_FACE_TRIES):
+        centre = random.uniform(0, 1, 2) * (size[1], size[0])
+        if np.hypot(*(centre - main.centre)) >= distance:
+            break
+    return FaceParams(other.identity, other.expression, other.euler, scale, centre, other.albedo, other.texture)
+
+
+def _sample_light(recipe: Recipe, random: np.random.Generator) -> LightParams:
+    rotation = np.radians(recipe.light.rotation_deg.sample(random, 1)[0])
+    return LightParams(float(random.random()), float(rotation), float(recipe.light.intensity.sample(random, 1)[0]))
+
+
+def _sample_sensor(recipe: Recipe, random: np.random.Generator) -> SensorParams:
+    sensor = recipe.sensor
+    noise, blur, stops = (d.sample(random, 1)[0] for d in (sensor.noise, sensor.blur, sensor.exposure))
+    return SensorParams(max(float(noise), 0.0), max(float(blur), 0.0), float(2.0**stops), int(random.integers(2**31)))
