@@ -1,0 +1,232 @@
+"""ICT-FaceKit (MIT licence): the official `FaceXModel` folder of OBJ files as a morphable model.
+
+What the importer changes: centimetres become millimetres, quads become two triangles, and the chart is this project's
+(unwrap.py) instead of the release's tiles. The narrow face (hairline to under the chin, in front of the ears) and the
+front of the eyeballs carry labels; ears, scalp, neck, mouth socket, eye sockets, gums, tongue and teeth are rendered
+without. Left out: lashes, eye-blend, eye-occlusion and lacrimal shells, which are transparent films in front of the
+eye, and the inner iris balls, which the opaque outer eye shells hide; the iris is painted on the outer shell.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.conventions import PARTS
+from synthgen.core.errors import ModelError
+from synthgen.morphable import unwrap
+from synthgen.morphable.contours import jaw_contours
+from synthgen.morphable.loaders import ict_tables as ict
+from synthgen.morphable.loaders.ict_expressions import expression_components
+from synthgen.morphable.loaders.obj import fan_triangles, read_obj, read_obj_target
+from synthgen.morphable.model import MorphableModel
+from synthgen.morphable.regions import shell_parts
+from synthgen.morphable.template import SurfacePoints, Template
+from synthgen.morphable.unfold import unfold
+
+NEUTRAL_FILE, INDEX_FILE = "generic_neutral_mesh.obj", "vertex_indices.json"
+_LABELLED_EYE_ANGLE = np.radians(80.0)
+
+
+@dataclass(frozen=True)
+class IctArrays:
+    """The release in memory, its own unit and indices.
+
+    neutral: (V, 3) cm; identity_deltas: (I, V, 3), expression_deltas: (E, V, 3) cm, target minus neutral;
+    polygons: (P, 4) int32, -1 pads triangles; expression_names: E names.
+    """
+
+    neutral: NDArray[np.floating]
+    identity_deltas: NDArray[np.floating]
+    expression_deltas: NDArray[np.floating]
+    expression_names: tuple[str, ...]
+    polygons: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Triangles of the face shell, of the right eye's front, and of everything that carries labels."""
+
+    face: int
+    right_eye: int
+    labelled: int
+
+
+def import_ict_facekit(folder: Path) -> MorphableModel:
+    """The model of an ICT-FaceKit checkout or its FaceXModel folder. Raises ModelError for anything incomplete."""
+    return convert_ict(read_ict_folder(folder))
+
+
+def is_ict_folder(folder: Path) -> bool:
+    """Whether a folder looks like an ICT-FaceKit checkout or its FaceXModel folder."""
+    return any((place / NEUTRAL_FILE).is_file() for place in (folder, folder / "FaceXModel"))
+
+
+def read_ict_folder(folder: Path, identity_count: int = ict.IDENTITY_COUNT) -> IctArrays:
+    """The release as arrays; every file must be there and have the neutral mesh's polygons.
+
+    identity_count: how many identity files to read; the official release has 100.
+    """
+    place = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
+    neutral = read_obj(place / NEUTRAL_FILE)
+    if len(neutral.vertices) != ict.VERTEX_COUNT or len(neutral.polygons) != ict.POLYGON_COUNT:
+        raise ModelError(
+            f"{place / NEUTRAL_FILE}: {len(neutral.vertices)} vertices and {len(neutral.polygons)} polygons, expected "
+            f"{ict.VERTEX_COUNT} and {ict.POLYGON_COUNT}: not the full ICT-FaceKit mesh"
+        )
+    names = _expression_names(place / INDEX_FILE)
+    files = [f"identity{number:03d}" for number in range(identity_count)] + list(names)
+    deltas = np.empty((len(files), ict.VERTEX_COUNT, 3), np.float32)
+    for row, file in enumerate(files):
+        deltas[row] = read_obj_target(place / f"{file}.obj", neutral) - neutral.vertices
+    return IctArrays(neutral.vertices, deltas[:identity_count], deltas[identity_count:], names, neutral.polygons)
+
+
+def _expression_names(path: Path) -> tuple[str, ...]:
+    """The expression files that the release's index lists. Raises ModelError when it does not."""
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["expressions"]
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: file not found; the importer needs the whole FaceXModel folder") from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(f"{path}: expected JSON with a list 'expressions' ({error})") from error
+    safe = isinstance(names, list) and names and all(isinstance(name, str) and name.isidentifier() for name in names)
+    if not safe or len(set(names)) != len(names):
+        raise ModelError(f"{path}: 'expressions' must be a list of distinct file names without extension")
+    return tuple(names)
+
+
+def convert_ict(source: IctArrays) -> MorphableModel:
+    """The morphable model of a release's arrays, in this project's units, chart, parts and landmarks."""
+    triangles, polygon = fan_triangles(source.polygons)
+    neutral = np.asarray(source.neutral, np.float64) * ict.MILLIMETRES
+    order, counts = _triangle_order(neutral, triangles, polygon)
+    triangles, polygon = triangles[order], polygon[order]
+    template = _template(neutral, triangles, _corner_uv(neutral, triangles, polygon), counts)
+    kept = np.unique(triangles)  # rows of the release's vertices that the model keeps, in the release's order
+    to_model = np.float32(ict.MILLIMETRES)
+    expression_basis = source.expression_deltas[:, kept].astype(np.float32) * to_model
+    pca_mean, pca = expression_components(source.expression_names, expression_basis)
+    count = len(source.expression_names)
+    return MorphableModel(
+        name="ict-facekit",
+        mean=neutral[kept].astype(np.float32),
+        identity_basis=source.identity_deltas[:, kept].astype(np.float32) * to_model,
+        expression_basis=expression_basis,
+        expression_names=source.expression_names,
+        expression_unit="weight",
+        expression_range=np.tile(np.array([[0.0, 1.0]], np.float32), (count, 1)),
+        expression_pca_mean=pca_mean,
+        expression_pca=pca,
+        template=template,
+        licence="MIT, Copyright (c) 2020 USC Institute for Creative Technologies",
+        source=f"ICT-FaceKit FaceXModel: {len(source.identity_deltas)} identity and {count} expression shapes",
+    )
+
+
+def _eye_centre(neutral: NDArray[np.float64], vertices: tuple[int, int]) -> NDArray[np.float64]:
+    shell = neutral[slice(*vertices)]
+    return (shell.min(axis=0) + shell.max(axis=0)) / 2
+
+
+def _eyes(neutral: NDArray[np.float64]) -> tuple[tuple[tuple[int, int], NDArray[np.float64], unwrap.Slot], ...]:
+    """Polygon range, centre and chart slot of the right and the left eye."""
+    return (
+        (ict.RIGHT_SCLERA, _eye_centre(neutral, ict.RIGHT_SCLERA_VERTICES), unwrap.RIGHT_EYE_SLOT),
+        (ict.LEFT_SCLERA, _eye_centre(neutral, ict.LEFT_SCLERA_VERTICES), unwrap.LEFT_EYE_SLOT),
+    )
+
+
+def _within(polygon: NDArray[np.int64], bounds: tuple[int, int]) -> NDArray[np.bool_]:
+    return (polygon >= bounds[0]) & (polygon < bounds[1])
+
+
+def _triangle_order(
+    neutral: NDArray[np.float64], triangles: NDArray[np.int32], polygon: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], _Counts]:
+    """Rows of the triangles that stay, label-carrying first: face, right eye, left eye; and how many of each."""
+    face = np.flatnonzero(_within(polygon, ict.NARROW_FACE))
+    fronts, backs = [], []
+    for bounds, centre, _slot in _eyes(neutral):
+        rows = np.flatnonzero(_within(polygon, bounds))
+        rays = neutral[triangles[rows]] - centre
+        angle = np.arctan2(np.hypot(rays[..., 0], rays[..., 1]), rays[..., 2]).max(axis=1)
+        fronts.append(rows[angle < _LABELLED_EYE_ANGLE])
+        backs.append(rows[angle >= _LABELLED_EYE_ANGLE])
+    rest = [
+        np.flatnonzero(_within(polygon, bounds))
+        for bounds in (ict.FACE_REST_AND_HEAD, ict.MOUTH_SOCKET, ict.EYE_SOCKETS, ict.GUMS_AND_TONGUE, ict.TEETH)
+    ]
+    labelled = np.concatenate([face, *fronts])
+    counts = _Counts(len(face), len(fronts[0]), len(labelled))
+    return np.concatenate([labelled, *rest, *backs]), counts
+
+
+def _corner_uv(
+    neutral: NDArray[np.float64], triangles: NDArray[np.int32], polygon: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(T, 3, 2) chart coordinates: unfolded cylinder, eye islands, slots of the inner mouth and the teeth."""
+    frame = unwrap.frame_from_landmarks(neutral[list(ict.LANDMARKS_68)])
+    uv = unwrap.cylinder_corner_uv(neutral, triangles, frame)
+    face = _within(polygon, ict.NARROW_FACE)
+    shell, local = np.unique(triangles[face], return_inverse=True)
+    local = local.reshape(-1, 3)
+    chart, unfolded = unfold(unwrap.cylinder_chart(neutral[shell], frame), local, neutral[shell])
+    if not unfolded.all():
+        raise ModelError(
+            "ICT-FaceKit: the face cannot be laid out without folds; the neutral mesh is not the release's"
+        )
+    uv[face] = chart[local]
+    # The head meets the face along the face's border: the same chart there, so that textures have no seam.
+    on_face = np.full(len(neutral), -1)
+    on_face[shell] = np.arange(len(shell))
+    head = _within(polygon, ict.FACE_REST_AND_HEAD)
+    shared = head[:, None] & (on_face[triangles] >= 0)
+    uv[shared] = chart[on_face[triangles[shared]]]
+    for bounds, centre, slot in _eyes(neutral):
+        rows = _within(polygon, bounds)
+        uv[rows] = unwrap.eye_chart(neutral[triangles[rows]], centre, slot)
+    teeth = _within(polygon, ict.TEETH)
+    mouth = (
+        _within(polygon, ict.MOUTH_SOCKET) | _within(polygon, ict.GUMS_AND_TONGUE) | _within(polygon, ict.EYE_SOCKETS)
+    )
+    uv[teeth] = unwrap.slot_chart(neutral[triangles[teeth]][..., :2], unwrap.TEETH_SLOT)
+    uv[mouth] = unwrap.slot_chart(neutral[triangles[mouth]][..., :2], unwrap.INNER_MOUTH_SLOT)
+    return np.clip(uv, 0.0, 1.0).astype(np.float32)
+
+
+def _template(
+    neutral: NDArray[np.float64], triangles: NDArray[np.int32], uv: NDArray[np.float32], counts: _Counts
+) -> Template:
+    kept = np.unique(triangles)
+    compact = np.full(len(neutral), -1, np.int32)
+    compact[kept] = np.arange(len(kept))
+    vertices, rows = neutral[kept], compact[triangles]
+    points = compact[list(ict.LANDMARKS_68)]
+    parts = np.zeros(len(rows), np.uint8)
+    parts[: counts.face] = shell_parts(vertices[rows[: counts.face]].mean(axis=1), vertices[points])
+    parts[counts.face : counts.face + counts.right_eye] = PARTS.index("right_eye")
+    parts[counts.face + counts.right_eye : counts.labelled] = PARTS.index("left_eye")
+    labelled = np.unique(rows[: counts.labelled])
+    low, high = vertices[labelled].min(axis=0), vertices[labelled].max(axis=0)
+    jaw = compact[[*ict.JAWLINE_RIGHT, ict.LANDMARKS_68[8], *ict.JAWLINE_LEFT]]
+    return Template(
+        triangles=rows,
+        label_count=counts.labelled,
+        uv=uv,
+        parts=parts,
+        pncc=np.clip((vertices - low) / (high - low), 0.0, 1.0).astype(np.float32),
+        landmarks={"ibug68": points_at_vertices(points, rows[: counts.face])},
+        contours=jaw_contours(uv[: counts.face], rows[: counts.face], jaw),
+    )
+
+
+def points_at_vertices(vertices: NDArray[np.integer], triangles: NDArray[np.int32]) -> SurfacePoints:
+    """Surface points at vertices (K,): the first triangle that has each as a corner, all weight on that corner."""
+    flat = triangles.ravel()
+    place = np.array([int(np.flatnonzero(flat == vertex)[0]) for vertex in vertices])
+    barycentric = np.zeros((len(vertices), 3), np.float32)
+    barycentric[np.arange(len(vertices)), place % 3] = 1.0
+    return SurfacePoints((place // 3).astype(np.int32), barycentric)
