@@ -28,9 +28,7 @@ def check_triangles(triangles: torch.Tensor, vertex_count: int) -> None:
         return
     lowest, highest = torch.aminmax(triangles)
     if int(lowest) < 0 or int(highest) >= vertex_count:
-        raise UsageError(
-            f"`triangles` must hold indices in [0, {vertex_count}), got {int(lowest)} .. {int(highest)}"
-        )
+        raise UsageError(f"`triangles` must hold indices in [0, {vertex_count}), got {int(lowest)} .. {int(highest)}")
 
 
 def check_same_device(first: tuple[str, torch.Tensor], *others: tuple[str, torch.Tensor]) -> None:

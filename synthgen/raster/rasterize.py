@@ -37,4 +37,10 @@ def rasterize(
         raise UsageError(f"`near` must be a positive distance in mm, got {near}")
     from synthgen.raster.warp_rasterize import launch_rasterize
 
-    return launch_rasterize(vertices_image, triangles, (int(size[0]), int(size[1])), bool(perspective), float(near))
+    return launch_rasterize(
+        vertices_image,
+        triangles,
+        (int(size[0]), int(size[1])),
+        bool(perspective),
+        float(near),
+    )

@@ -17,10 +17,10 @@ NOTHING = wp.constant(wp.uint64(0xFFFFFFFFFFFFFFFF))
 
 @wp.struct
 class Edge:
-    """Edge function of one triangle side: sign * ((x - x0) * dy - (y - y0) * dx), positive inside.
+    """Edge function of one triangle side: (x - x0) * dy - (y - y0) * dx, positive inside.
 
-    (x0, y0) is the end with the lower vertex index, (dx, dy) points to the other end, sign is +1 when the triangle
-    runs that way and -1 otherwise: two neighbours compute the same number with opposite signs.
+    (dx, dy) runs along the side in the triangle's direction, (x0, y0) is its end with the lower vertex index: two
+    neighbours compute the same number with opposite signs.
     owned: a centre exactly on this side belongs to this triangle (the side is a left or a top one).
     """
 
@@ -28,7 +28,6 @@ class Edge:
     y0: wp.float32
     dx: wp.float32
     dy: wp.float32
-    sign: wp.float32
     owned: wp.bool
 
 
@@ -46,27 +45,29 @@ class Corners:
 
 @wp.struct
 class Setup:
-    """What the pixel loop needs. a, b, c: edges opposite the corners of the same name.
+    """What the pixel loop needs.
 
-    nearness: per corner, larger is nearer: 1 / depth in perspective, -depth otherwise; linear over the image.
+    a, b, c: edges opposite the corners of the same name. weight: per corner, factor that turns edge values into
+    surface weights: 1 / depth in perspective (times the product of all three depths), 1 otherwise. depth: mm.
     """
 
     a: Edge
     b: Edge
     c: Edge
-    nearness: wp.vec3
+    weight: wp.vec3
+    depth: wp.vec3
 
 
 @wp.func
-def corners_of(vertices: wp.array2d(dtype=wp.vec3), triangles: wp.array(dtype=wp.vec3i), n: int, t: int) -> Corners:  # type: ignore[valid-type]
+def corners_of(vertices: wp.array(dtype=wp.vec3), triangles: wp.array(dtype=wp.vec3i), t: int) -> Corners:  # type: ignore[valid-type]
     triangle = triangles[t]
     corners = Corners()
     corners.ia = triangle[0]
     corners.ib = triangle[1]
     corners.ic = triangle[2]
-    corners.a = vertices[n, corners.ia]
-    corners.b = vertices[n, corners.ib]
-    corners.c = vertices[n, corners.ic]
+    corners.a = vertices[corners.ia]
+    corners.b = vertices[corners.ib]
+    corners.c = vertices[corners.ic]
     return corners
 
 
@@ -87,35 +88,47 @@ def is_drawable(k: Corners, perspective: wp.bool, near: wp.float32) -> wp.bool:
 
 
 @wp.func
-def first_centre(lowest: wp.float32) -> wp.int32:
-    """Index of the first pixel whose centre is at or beyond a coordinate, at least 0."""
-    return int(wp.ceil(wp.clamp(lowest - 0.5, 0.0, 1.0e6)))
+def lowest(a: wp.float32, b: wp.float32, c: wp.float32) -> wp.float32:
+    """Least of three numbers that are not NaN: one instruction per comparison, unlike wp.min."""
+    ab = wp.where(a < b, a, b)
+    return wp.where(ab < c, ab, c)
 
 
 @wp.func
-def last_centre(highest: wp.float32, size: wp.int32) -> wp.int32:
+def highest(a: wp.float32, b: wp.float32, c: wp.float32) -> wp.float32:
+    ab = wp.where(a > b, a, b)
+    return wp.where(ab > c, ab, c)
+
+
+@wp.func
+def first_centre(low: wp.float32) -> wp.int32:
+    """Index of the first pixel whose centre is at or beyond a coordinate, at least 0."""
+    x = wp.where(low > 0.5, low - 0.5, 0.0)
+    return int(wp.ceil(wp.where(x < 1.0e6, x, 1.0e6)))
+
+
+@wp.func
+def last_centre(high: wp.float32, size: wp.int32) -> wp.int32:
     """Index of the last pixel whose centre is at or before a coordinate, at most size - 1."""
-    return int(wp.floor(wp.clamp(highest - 0.5, -1.0, float(size - 1))))
+    end = float(size)
+    x = wp.where(high < end, high, end)
+    return int(wp.floor(wp.where(x > 0.0, x - 0.5, -1.0)))
 
 
 @wp.func
 def edge_between(p: wp.vec3, ip: wp.int32, q: wp.vec3, iq: wp.int32) -> Edge:
     edge = Edge()
-    dx = q[0] - p[0]
-    dy = q[1] - p[1]
-    edge.owned = dy > 0.0 or (dy == 0.0 and dx < 0.0)
-    forward = ip < iq
-    edge.x0 = wp.where(forward, p[0], q[0])
-    edge.y0 = wp.where(forward, p[1], q[1])
-    edge.dx = wp.where(forward, dx, -dx)
-    edge.dy = wp.where(forward, dy, -dy)
-    edge.sign = wp.where(forward, 1.0, -1.0)
+    edge.dx = q[0] - p[0]
+    edge.dy = q[1] - p[1]
+    edge.x0 = wp.where(ip < iq, p[0], q[0])
+    edge.y0 = wp.where(ip < iq, p[1], q[1])
+    edge.owned = edge.dy > 0.0 or (edge.dy == 0.0 and edge.dx < 0.0)
     return edge
 
 
 @wp.func
 def edge_value(edge: Edge, x: wp.float32, y: wp.float32) -> wp.float32:
-    return edge.sign * ((x - edge.x0) * edge.dy - (y - edge.y0) * edge.dx)
+    return (x - edge.x0) * edge.dy - (y - edge.y0) * edge.dx
 
 
 @wp.func
@@ -124,10 +137,10 @@ def setup_triangle(k: Corners, perspective: wp.bool) -> Setup:
     s.a = edge_between(k.b, k.ib, k.c, k.ic)
     s.b = edge_between(k.c, k.ic, k.a, k.ia)
     s.c = edge_between(k.a, k.ia, k.b, k.ib)
+    s.depth = wp.vec3(k.a[2], k.b[2], k.c[2])
+    s.weight = wp.vec3(1.0, 1.0, 1.0)
     if perspective:
-        s.nearness = wp.vec3(1.0 / k.a[2], 1.0 / k.b[2], 1.0 / k.c[2])
-    else:
-        s.nearness = wp.vec3(-k.a[2], -k.b[2], -k.c[2])
+        s.weight = wp.vec3(k.b[2] * k.c[2], k.c[2] * k.a[2], k.a[2] * k.b[2])
     return s
 
 
@@ -146,17 +159,17 @@ def covers(s: Setup, e: wp.vec3) -> wp.bool:
 
 
 @wp.func
-def nearness_at(s: Setup, e: wp.vec3) -> wp.float32:
-    return (e[0] * s.nearness[0] + e[1] * s.nearness[1] + e[2] * s.nearness[2]) / (e[0] + e[1] + e[2])
+def barycentric_at(s: Setup, e: wp.vec3) -> wp.vec3:
+    """Weights of the corners at the surface point seen where the edge functions are e."""
+    w = wp.vec3(e[0] * s.weight[0], e[1] * s.weight[1], e[2] * s.weight[2])
+    scale = 1.0 / (w[0] + w[1] + w[2])
+    return wp.vec3(w[0] * scale, w[1] * scale, w[2] * scale)
 
 
 @wp.func
-def barycentric_at(s: Setup, e: wp.vec3, perspective: wp.bool) -> wp.vec3:
-    w = e
-    if perspective:
-        w = wp.vec3(e[0] * s.nearness[0], e[1] * s.nearness[1], e[2] * s.nearness[2])
-    total = w[0] + w[1] + w[2]
-    return wp.vec3(w[0] / total, w[1] / total, w[2] / total)
+def depth_at(s: Setup, b: wp.vec3) -> wp.float32:
+    """Weights of the surface interpolate depth in either projection: in perspective they already hold 1 / depth."""
+    return b[0] * s.depth[0] + b[1] * s.depth[1] + b[2] * s.depth[2]
 
 
 @wp.kernel
@@ -166,19 +179,27 @@ def draw_image(
     perspective: wp.bool,
     near: wp.float32,
     triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
-    nearest: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
+    barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
+    depth: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
 ):
-    """CPU: one thread draws all triangles of one image in order, so the first of equally near ones stays."""
+    """CPU: one thread draws all triangles of one image in order, so the first of equally near ones stays.
+
+    The planes come in empty: -1 and NaN.
+    """
     n = wp.tid()
+    points = vertices[n]
+    ids = triangle_id[n]
+    weights = barycentric[n]
+    front = depth[n]
     height = triangle_id.shape[1]
     width = triangle_id.shape[2]
     for t in range(triangles.shape[0]):
-        k = corners_of(vertices, triangles, n, t)
+        k = corners_of(points, triangles, t)
         if faces_camera(k):
-            x0 = first_centre(wp.min(k.a[0], wp.min(k.b[0], k.c[0])))
-            x1 = last_centre(wp.max(k.a[0], wp.max(k.b[0], k.c[0])), width)
-            y0 = first_centre(wp.min(k.a[1], wp.min(k.b[1], k.c[1])))
-            y1 = last_centre(wp.max(k.a[1], wp.max(k.b[1], k.c[1])), height)
+            x0 = first_centre(lowest(k.a[0], k.b[0], k.c[0]))
+            x1 = last_centre(highest(k.a[0], k.b[0], k.c[0]), width)
+            y0 = first_centre(lowest(k.a[1], k.b[1], k.c[1]))
+            y1 = last_centre(highest(k.a[1], k.b[1], k.c[1]), height)
             if x0 <= x1 and y0 <= y1:
                 if is_drawable(k, perspective, near):
                     s = setup_triangle(k, perspective)
@@ -186,17 +207,20 @@ def draw_image(
                         for column in range(x0, x1 + 1):
                             e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
                             if covers(s, e):
-                                q = nearness_at(s, e)
-                                if q > nearest[n, row, column]:
-                                    nearest[n, row, column] = q
-                                    triangle_id[n, row, column] = t
+                                b = barycentric_at(s, e)
+                                d = depth_at(s, b)
+                                # True for the NaN of an empty pixel too.
+                                if not (d >= front[row, column]):
+                                    front[row, column] = d
+                                    ids[row, column] = t
+                                    weights[row, column] = b
 
 
 @wp.func
-def packed(q: wp.float32, t: wp.int32) -> wp.uint64:
-    """Smaller is nearer, then lower triangle index: the bits of q in the order of floats, reversed, then t."""
-    bits = wp.cast(q, wp.uint32)
-    ordered = wp.where(q < 0.0, bits, wp.uint32(0x7FFFFFFF) - bits)
+def packed(d: wp.float32, t: wp.int32) -> wp.uint64:
+    """Smaller is nearer, then lower triangle index: the bits of d in the order of floats, then t."""
+    bits = wp.cast(d, wp.uint32)
+    ordered = wp.where(d < 0.0, ~bits, bits | (wp.uint32(1) << wp.uint32(31)))
     return (wp.uint64(ordered) << wp.uint64(32)) | wp.uint64(t)
 
 
@@ -210,12 +234,13 @@ def draw_triangle(
 ):
     """CUDA: one thread draws one triangle of one image."""
     n, t = wp.tid()
-    k = corners_of(vertices, triangles, n, t)
+    points = vertices[n]
+    k = corners_of(points, triangles, t)
     if faces_camera(k):
-        x0 = first_centre(wp.min(k.a[0], wp.min(k.b[0], k.c[0])))
-        x1 = last_centre(wp.max(k.a[0], wp.max(k.b[0], k.c[0])), nearest.shape[2])
-        y0 = first_centre(wp.min(k.a[1], wp.min(k.b[1], k.c[1])))
-        y1 = last_centre(wp.max(k.a[1], wp.max(k.b[1], k.c[1])), nearest.shape[1])
+        x0 = first_centre(lowest(k.a[0], k.b[0], k.c[0]))
+        x1 = last_centre(highest(k.a[0], k.b[0], k.c[0]), nearest.shape[2])
+        y0 = first_centre(lowest(k.a[1], k.b[1], k.c[1]))
+        y1 = last_centre(highest(k.a[1], k.b[1], k.c[1]), nearest.shape[1])
         if x0 <= x1 and y0 <= y1:
             if is_drawable(k, perspective, near):
                 s = setup_triangle(k, perspective)
@@ -224,8 +249,8 @@ def draw_triangle(
                         e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
                         if covers(s, e):
                             # Adding zero makes one of the two zeros, whose bits differ.
-                            q = nearness_at(s, e) + 0.0
-                            wp.atomic_min(nearest, n, row, column, packed(q, t))
+                            d = depth_at(s, barycentric_at(s, e)) + 0.0
+                            wp.atomic_min(nearest, n, row, column, packed(d, t))
 
 
 @wp.kernel
@@ -243,51 +268,56 @@ def resolve(
     triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
     barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
     depth: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
-    span: wp.int32,
 ):
-    """Barycentrics and depth of the drawn pixels; one thread takes `span` pixels of a row."""
-    n, row, part = wp.tid()
-    for column in range(part * span, wp.min((part + 1) * span, triangle_id.shape[2])):
-        t = triangle_id[n, row, column]
-        if t < 0:
-            barycentric[n, row, column] = wp.vec3(wp.nan, wp.nan, wp.nan)
-            depth[n, row, column] = wp.nan
-        else:
-            k = corners_of(vertices, triangles, n, t)
-            s = setup_triangle(k, perspective)
-            e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
-            q = nearness_at(s, e)
-            barycentric[n, row, column] = barycentric_at(s, e, perspective)
-            depth[n, row, column] = wp.where(perspective, 1.0 / q, -q)
+    """CUDA: barycentrics and depth of the drawn pixels; the planes come in as NaN."""
+    n, row, column = wp.tid()
+    t = triangle_id[n, row, column]
+    if t >= 0:
+        k = corners_of(vertices[n], triangles, t)
+        s = setup_triangle(k, perspective)
+        b = barycentric_at(s, edge_values(s, float(column) + 0.5, float(row) + 0.5))
+        barycentric[n, row, column] = b
+        depth[n, row, column] = depth_at(s, b)
 
 
 def launch_rasterize(
-    vertices_image: torch.Tensor, triangles: torch.Tensor, size: tuple[int, int], perspective: bool, near: float
+    vertices_image: torch.Tensor,
+    triangles: torch.Tensor,
+    size: tuple[int, int],
+    perspective: bool,
+    near: float,
 ) -> Fragments:
     """Fragments of checked input; see `raster.rasterize`."""
     start_warp()
     count = len(vertices_image)
     shape = (count, *size)
     place = vertices_image.device
+    fragments = Fragments(
+        torch.full(shape, -1, dtype=torch.int32, device=place),
+        torch.full((*shape, 3), float("nan"), dtype=torch.float32, device=place),
+        torch.full(shape, float("nan"), dtype=torch.float32, device=place),
+    )
+    mesh = [
+        wp.from_torch(vertices_image.detach(), dtype=wp.vec3),
+        wp.from_torch(triangles, dtype=wp.vec3i),
+        perspective,
+    ]
+    planes = [
+        wp.from_torch(fragments.triangle_id),
+        wp.from_torch(fragments.barycentric, dtype=wp.vec3),
+        wp.from_torch(fragments.depth),
+    ]
     device = wp.device_from_torch(place)
-    triangle_id = torch.full(shape, -1, dtype=torch.int32, device=place)
-    barycentric = torch.empty((*shape, 3), dtype=torch.float32, device=place)
-    depth = torch.empty(shape, dtype=torch.float32, device=place)
-    vertices = wp.from_torch(vertices_image.detach(), dtype=wp.vec3)
-    corners = wp.from_torch(triangles, dtype=wp.vec3i)
-    ids = wp.from_torch(triangle_id)
     if place.type == "cuda":
-        nearest = torch.full(shape, -1, dtype=torch.int64, device=place)
-        keys = wp.from_torch(nearest, dtype=wp.uint64)
-        inputs = [vertices, corners, perspective, near, keys]
-        wp.launch(draw_triangle, dim=(count, len(triangles)), inputs=inputs, device=device)
-        wp.launch(unpack, dim=shape, inputs=[keys, ids], device=device)
+        keys = wp.from_torch(torch.full(shape, -1, dtype=torch.int64, device=place), dtype=wp.uint64)
+        wp.launch(
+            draw_triangle,
+            dim=(count, len(triangles)),
+            inputs=[*mesh, near, keys],
+            device=device,
+        )
+        wp.launch(unpack, dim=shape, inputs=[keys, planes[0]], device=device)
+        wp.launch(resolve, dim=shape, inputs=[*mesh, *planes], device=device)
     else:
-        farthest = torch.full(shape, -float("inf"), dtype=torch.float32)
-        inputs = [vertices, corners, perspective, near, ids, wp.from_torch(farthest)]
-        wp.launch(draw_image, dim=count, inputs=inputs, device=device)
-    span = 1 if place.type == "cuda" else size[1]
-    outputs = [ids, wp.from_torch(barycentric, dtype=wp.vec3), wp.from_torch(depth), span]
-    grid = (count, size[0], size[1] // span)
-    wp.launch(resolve, dim=grid, inputs=[vertices, corners, perspective, *outputs], device=device)
-    return Fragments(triangle_id, barycentric, depth)
+        wp.launch(draw_image, dim=count, inputs=[*mesh, near, *planes], device=device)
+    return fragments

@@ -7,7 +7,12 @@ import warp as wp
 # Options of every module whose results must be equal on the CPU and on CUDA and in the NumPy reference: each float
 # operation is rounded on its own. With contraction to fused multiply-add, an edge function would not vanish at its
 # own end points, and a pixel centre on a vertex could be drawn twice or never.
-EXACT_FLOATS = {"fuse_fp": False, "fast_math": False, "enable_backward": False, "optimization_level": 3}
+EXACT_FLOATS = {
+    "fuse_fp": False,
+    "fast_math": False,
+    "enable_backward": False,
+    "optimization_level": 3,
+}
 
 
 @cache
