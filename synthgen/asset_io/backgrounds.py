@@ -142,13 +142,13 @@ def crop_picture(picture: Image.Image, choice: BackgroundChoice, size: tuple[int
     height, width = size
     scale = min(picture.height / height, picture.width / width) / max(choice.zoom, 1.0)
     crop_width, crop_height = width * scale, height * scale
-    left, top = choice.x * (picture.width - crop_width), choice.y * (picture.height - crop_height)
+    left, top = (choice.x * (picture.width - crop_width), choice.y * (picture.height - crop_height))
     if scale == 1.0:
         # Already at the wanted resolution: whole pixels, nothing to resample.
         left, top = round(left), round(top)
         return np.array(picture.crop((left, top, left + width, top + height)))
     # Rounding must not push the box over the border, which Pillow refuses.
-    right, bottom = min(left + crop_width, picture.width), min(top + crop_height, picture.height)
+    right, bottom = (min(left + crop_width, picture.width), min(top + crop_height, picture.height))
     return resize_crop(picture, (max(left, 0.0), max(top, 0.0), right, bottom), size)
 
 

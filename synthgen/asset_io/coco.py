@@ -127,6 +127,8 @@ def _files_by_id(images: Sequence[Any], problems: list[str]) -> dict[int, str]:
 def _licences(content: dict[str, Any]) -> str:
     listed = content.get("licenses")
     entries = listed if isinstance(listed, list) else []
-    names = {entry["id"]: entry["name"] for entry in entries if isinstance(entry, dict) and {"id", "name"} <= set(entry)}
+    names = {
+        entry["id"]: entry["name"] for entry in entries if isinstance(entry, dict) and {"id", "name"} <= set(entry)
+    }
     used = {names[i["license"]] for i in content["images"] if i.get("license") in names}
     return "per picture: " + ", ".join(sorted(used)) if used else NOT_STATED

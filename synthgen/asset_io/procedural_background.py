@@ -41,7 +41,7 @@ def _room(numbers: list[float]) -> Grid:
     """(3, GRID, GRID) in 8-bit levels, possibly above 255 where a lamp shines."""
     grid = np.empty((3, GRID, GRID), np.float32)
     horizon = int(GRID * (0.55 + 0.4 * numbers[1]))
-    wall, floor = _colour(numbers[2:5], 50.0, 180.0, 14.0), _colour(numbers[5:8], 30.0, 130.0, 24.0)
+    wall, floor = (_colour(numbers[2:5], 50.0, 180.0, 14.0), _colour(numbers[5:8], 30.0, 130.0, 24.0))
     for channel in range(3):
         grid[channel, :horizon] = wall[channel]
         grid[channel, horizon:] = floor[channel]
@@ -58,15 +58,15 @@ def _room(numbers: list[float]) -> Grid:
 def _colour(numbers: list[float], darkest: float, span: float, chroma: float) -> tuple[float, float, float]:
     """A muted colour, between warm and cool, of a brightness between `darkest` and `darkest + span`."""
     level = darkest + span * numbers[0]
-    warmth, tint = chroma * (2.0 * numbers[1] - 0.8), 0.5 * chroma * (2.0 * numbers[2] - 1.0)
+    warmth, tint = (chroma * (2.0 * numbers[1] - 0.8), 0.5 * chroma * (2.0 * numbers[2] - 1.0))
     return max(level + warmth, 8.0), max(level + tint, 8.0), max(level - warmth, 8.0)
 
 
 def _add_piece(grid: Grid, numbers: list[float]) -> None:
     """Furniture, a picture, a door: a rectangle that covers most of what is behind it."""
     width, height = 2 + int(numbers[0] * GRID / 3), 2 + int(numbers[1] * GRID / 2)
-    left, top = int(numbers[2] * GRID) - width // 2, int(numbers[3] * GRID) - height // 2
-    rows, columns = slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0))
+    left, top = (int(numbers[2] * GRID) - width // 2, int(numbers[3] * GRID) - height // 2)
+    rows, columns = (slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0)))
     cover = 0.4 + 0.6 * numbers[4]
     # A few pieces are colourful.
     colour = _colour(numbers[5:8], 15.0, 200.0, 20.0 if numbers[8] < 0.7 else 80.0)
