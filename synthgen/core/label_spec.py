@@ -149,6 +149,26 @@ _SPECS = (
     LabelSpec(
         "ignore_mask", ("H", "W"), "bool", "", "pixels that no loss may use (other faces without labels)", empty="False"
     ),
+    LabelSpec(
+        "face_index",
+        ("H", "W"),
+        "uint8",
+        "number",
+        "which labelled face: 0 none, 1 the main face, 2 and 3 the others",
+        amodal=True,
+        empty="0",
+    ),
+    LabelSpec(
+        "other_landmarks_2d", (2, 68, 2), "float32", "pixels", "landmarks_2d of the second and third face", empty="NaN"
+    ),
+    LabelSpec(
+        "other_landmarks_visibility",
+        (2, 68),
+        "uint8",
+        "code",
+        "landmarks_visibility of the second and third face",
+        empty="0",
+    ),
     LabelSpec("landmarks_2d", (68, 2), "float32", "pixels", "iBUG order, fixed surface points"),
     LabelSpec("landmarks_2d_contour", (68, 2), "float32", "pixels", "the same with the jaw by landmark marching"),
     LabelSpec("landmarks_3d", (68, 3), "float32", "mm, camera space", "the same points in space"),

@@ -1,0 +1,130 @@
+"""Recipe -> samples: scenes are sampled, rendered and labelled in blocks of 32 by absolute index."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthgen.asset_io.catalogue import AssetRecord
+from synthgen.core.conventions import BLOCK
+from synthgen.core.errors import LabelError, UsageError
+from synthgen.core.label_spec import LABELS
+from synthgen.dataset.derived import TemplateArrays, derive_labels
+from synthgen.dataset.sample import Sample
+from synthgen.morphable.template import Template
+from synthgen.recipe.schema import Recipe
+from synthgen.render.assets import RenderAssets, open_assets
+from synthgen.render.labelling import Arrays, Labelled, label_view
+from synthgen.render.pair import label_pair
+from synthgen.render.view import View, ViewOptions, render_view
+from synthgen.sampling.sampler import sample_scene
+
+INTRINSIC_LAYERS = ("albedo", "shading")
+PREFIXES = ("source_", "target_")
+
+
+class Renderer:
+    """Called with a block number, gives its 32 samples: a pure function of (recipe, block) on one device."""
+
+    def __init__(self, recipe: Recipe, assets: RenderAssets) -> None:
+        self.recipe = recipe
+        self.assets = assets
+        self.template = template_arrays(assets.model.template)
+
+    def __call__(self, block: int) -> list[Sample]:
+        """Samples 32 block .. 32 block + 31, with the labels that the recipe stores."""
+        return self.render(block, self.recipe.label_names())
+
+    def render(self, block: int, names: Sequence[str]) -> list[Sample]:
+        """The samples of a block with the labels called `names` (pairs: without view prefix)."""
+        indices = range(block * BLOCK, (block + 1) * BLOCK)
+        scenes = [sample_scene(self.recipe, self.assets.model, self.assets.box, index) for index in indices]
+        keep_layers = any(name in INTRINSIC_LAYERS for name in names)
+        options = ViewOptions(self.recipe.sensor.supersampling, keep_layers, self.recipe.other_faces == "label")
+        views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
+        labelled = [label_view(view, self.assets) for view in views]
+        joined = labelled[0] if len(views) == 1 else self._join_pair(views, labelled, names)
+        return [self._sample(joined, n, index, names) for n, index in enumerate(indices)]
+
+    def records(self) -> list[AssetRecord]:
+        """Every file the samples depend on."""
+        return self.assets.records()
+
+    def _join_pair(self, views: list[View], labelled: list[Labelled], names: Sequence[str]) -> Labelled:
+        """Arrays, parameters and checks of both views under their prefixes, and the labels of the pair."""
+        source, target = labelled
+        arrays: Arrays = {}
+        for prefix, view in zip(PREFIXES, labelled, strict=True):
+            arrays |= {prefix + name: array for name, array in view.arrays.items()}
+        pair_arrays, pair_checks = label_pair(views[0], views[1], self.assets, self.recipe.flow)
+        arrays |= pair_arrays
+        both = zip(source.parameters, target.parameters, strict=True)
+        parameters = [_prefixed(PREFIXES[0], first) | _prefixed(PREFIXES[1], second) for first, second in both]
+        checks = [
+            _prefixed(PREFIXES[0], first) | _prefixed(PREFIXES[1], second) | own
+            for first, second, own in zip(source.checks, target.checks, pair_checks, strict=True)
+        ]
+        return Labelled(arrays, parameters, checks)
+
+    def _sample(self, labelled: Labelled, n: int, index: int, names: Sequence[str]) -> Sample:
+        whole = {name: array[n] for name, array in labelled.arrays.items()}
+        prefixes = PREFIXES if self.recipe.kind == "pairs" else ("",)
+        arrays: dict[str, NDArray[Any]] = {}
+        for name in names:
+            for prefix in prefixes if LABELS[name].view == "image" else ("",):
+                full = prefix + name
+                if LABELS[name].derived:
+                    whole |= derive_labels(whole, self.template, [full], prefixes)
+                arrays[full] = whole[full]
+        return Sample(index, arrays, labelled.parameters[n], labelled.checks[n])
+
+
+def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True) -> Renderer:
+    """A renderer with everything the recipe names loaded onto the device ("cpu" or "cuda").
+
+    check_assets: look at every picture's header first. Raises AssetError, ModelError, UsageError.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("device cuda: this machine has no usable CUDA device; use --device cpu or auto")
+    return Renderer(recipe, open_assets(recipe, device, check_assets))
+
+
+def render_sample(recipe: Recipe, index: int, device: str = "cpu") -> dict[str, NDArray[Any]]:
+    """Every label of sample `index` as arrays, before encoding, without any dataset.
+
+    Keys are those of the label table; pairs have `source_` and `target_` prefixes. The whole block of 32 is rendered,
+    as it is in a dataset. Raises UsageError for a negative index.
+    """
+    if index < 0:
+        raise UsageError(f"sample index must be 0 or more, got {index}")
+    renderer = open_renderer(recipe, device)
+    names = [name for name, spec in LABELS.items() if recipe.kind == "pairs" or spec.view == "image"]
+    return renderer.render(index // BLOCK, names)[index % BLOCK].arrays
+
+
+def template_arrays(template: Template) -> TemplateArrays:
+    """What a dataset keeps of a template, to derive labels on reading."""
+    landmarks = template.landmarks["ibug68"]
+    return TemplateArrays(
+        template.triangles,
+        template.label_count,
+        template.uv,
+        template.parts,
+        template.pncc,
+        landmarks.triangle,
+        landmarks.barycentric,
+    )
+
+
+def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {prefix + name: value for name, value in values.items()}
+
+
+def check_finite(sample: Sample) -> None:
+    """Raise LabelError when a coefficient or landmark of a sample is not finite: nothing of it may be stored."""
+    for name, array in sample.arrays.items():
+        if name.endswith(("coeffs", "landmarks_2d", "landmarks_3d", "camera_from_world")):
+            if "other_" not in name and not np.isfinite(array).all():
+                raise LabelError(f"sample {sample.index}: {name} is not finite; check the recipe's distributions")

@@ -1,0 +1,93 @@
+"""SceneParams -> posed heads in camera and image space, as one batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from synthgen.core.conventions import CAMERA_FROM_WORLD
+from synthgen.geometry.camera import Cameras, project, to_camera_space
+from synthgen.geometry.rotation import rotation_from_euler
+from synthgen.morphable.model import MorphableModel
+from synthgen.sampling.placement import FaceBox
+from synthgen.sampling.scene import FaceParams, SceneParams
+
+
+@dataclass(frozen=True)
+class ModelTensors:
+    """A morphable model on the device. basis: (I + E, 3V) float32; mean: (3V,) float32; triangles: (T, 3) int32."""
+
+    basis: torch.Tensor
+    mean: torch.Tensor
+    triangles: torch.Tensor
+    uv: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Heads:
+    """M heads of N pictures; picture n owns rows first_face[n] .. first_face[n + 1], its main head first.
+
+    faces: what was sampled. first_face: (N + 1,) int64. main: (N,) int64, row of each picture's main head.
+    vertices: (M, V, 3) float32 mm, model space. vertices_camera, vertices_image: the same posed and projected.
+    """
+
+    faces: tuple[FaceParams, ...]
+    first_face: np.ndarray
+    cameras: Cameras
+    vertices: torch.Tensor
+    vertices_camera: torch.Tensor
+    vertices_image: torch.Tensor
+
+    @property
+    def main(self) -> np.ndarray:
+        return self.first_face[:-1]
+
+
+def model_tensors(model: MorphableModel, device: str) -> ModelTensors:
+    """The arrays of a model that rendering needs, on the device."""
+    basis = np.concatenate([model.identity_basis, model.expression_basis]).reshape(-1, model.mean.size)
+    return ModelTensors(
+        torch.from_numpy(basis).to(device),
+        torch.from_numpy(model.mean.ravel()).to(device),
+        torch.from_numpy(model.template.triangles).to(device),
+        torch.from_numpy(model.template.uv).to(device),
+    )
+
+
+def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBox) -> Heads:
+    """All heads of the scenes, evaluated (dfc equation 1) and projected (equation 2, or scaled orthographic)."""
+    faces = tuple(face for scene in scenes for face in scene.faces)
+    owner = [scene for scene in scenes for _ in scene.faces]
+    device = tensors.mean.device
+    coefficients = np.array([np.concatenate([face.identity, face.expression]) for face in faces], np.float32)
+    vertices = torch.addmm(tensors.mean, torch.from_numpy(coefficients).to(device), tensors.basis)
+    vertices = vertices.view(len(faces), -1, 3)
+    cameras = _cameras(faces, owner, box, device)
+    vertices_camera = to_camera_space(cameras, vertices)
+    first_face = np.cumsum([0, *(len(scene.faces) for scene in scenes)])
+    return Heads(faces, first_face, cameras, vertices, vertices_camera, project(cameras, vertices_camera))
+
+
+def _cameras(faces: Sequence[FaceParams], owner: Sequence[SceneParams], box: FaceBox, device: torch.device) -> Cameras:
+    """Cameras that show each head's anchor at its centre and scale."""
+    rotation = rotation_from_euler(np.array([face.euler for face in faces]))
+    anchor = (CAMERA_FROM_WORLD @ rotation) @ box.anchor  # (M, 3), camera axes
+    scale = np.array([face.scale for face in faces])
+    centre = np.array([face.centre for face in faces])
+    translation = np.zeros((len(faces), 3))
+    perspective = owner[0].focal is not None
+    if perspective:
+        height, width = owner[0].size
+        principal = np.tile([width / 2, height / 2], (len(faces), 1))
+        focal = np.array([(scene.focal or 0.0) * height for scene in owner])
+        seen = np.column_stack([(centre - principal) / scale[:, None], focal / scale])
+        translation = seen - anchor
+    else:
+        principal = centre - scale[:, None] * anchor[:, :2]
+        focal = scale
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array.astype(np.float32)).to(device)
+
+    return Cameras(perspective, tensor(rotation), tensor(translation), tensor(focal), tensor(principal))

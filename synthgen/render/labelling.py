@@ -1,0 +1,148 @@
+"""View -> label arrays: every stored label of one picture, as NumPy arrays with the batch first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthgen.core.label_spec import LABELS
+from synthgen.geometry.camera import Cameras
+from synthgen.geometry.rotation import euler_from_rotation
+from synthgen.labels.checks import coverage, landmark_depth_error, reprojection_error
+from synthgen.labels.landmark_visibility import landmark_visibility
+from synthgen.labels.landmarks import landmarks_in_camera, landmarks_in_image, march_jaw
+from synthgen.labels.parameters import parameters_62, pose_arrays
+from synthgen.render.assets import RenderAssets
+from synthgen.render.heads import Heads
+from synthgen.render.parameters import scene_parameters
+from synthgen.render.view import View
+
+Arrays = dict[str, NDArray[Any]]
+OTHER_FACES = 2
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """arrays: label name -> (N, ...); parameters, checks: one dict per picture."""
+
+    arrays: Arrays
+    parameters: list[dict[str, Any]]
+    checks: list[dict[str, float]]
+
+
+def label_view(view: View, assets: RenderAssets) -> Labelled:
+    """Every label with view "image" that is not derived from others."""
+    arrays = pixel_arrays(view) | landmark_arrays(view, assets) | parameter_arrays(view, assets)
+    parameters = [scene_parameters(scene, assets) for scene in view.scenes]
+    for values, pose in zip(parameters, arrays["camera_from_world"], strict=True):
+        values["origin_depth"] = float(pose[2, 3])
+    return Labelled(arrays, parameters, _checks(view, assets, arrays))
+
+
+def pixel_arrays(view: View) -> Arrays:
+    """The planes (N, H, W, ...)."""
+    faces = view.faces
+    planes = {
+        "image": view.image,
+        "triangle_id": faces.fragments.triangle_id,
+        "barycentric": faces.fragments.barycentric,
+        "depth": faces.fragments.depth,
+        "normals": faces.normals,
+        "occluder_mask": view.occluder_mask,
+        "ignore_mask": faces.ignore_mask,
+        "face_index": faces.face_index,
+    }
+    if faces.albedo is not None and faces.shading is not None:
+        planes |= {"albedo": faces.albedo, "shading": faces.shading}
+    return {name: plane.cpu().numpy() for name, plane in planes.items()}
+
+
+def landmark_arrays(view: View, assets: RenderAssets) -> Arrays:
+    """Landmarks of the main face (N, 68, ...), and of the others (N, 2, 68, ...)."""
+    heads, template = view.heads, assets.model.template
+    points = template.landmarks["ibug68"]
+    in_camera = landmarks_in_camera(points, template, heads.vertices_camera)
+    in_image = landmarks_in_image(heads.cameras, in_camera)
+    visibility = landmark_visibility(
+        points, assets.tensors.triangles, heads.vertices_image, _occluders_per_head(view), heads.cameras.perspective
+    )
+    yaw = np.array([face.euler[1] for face in heads.faces])
+    main = heads.main
+    marched = march_jaw(template, heads.vertices_image[torch.from_numpy(main)], yaw[main], in_image[main])
+    others = np.full((len(main), OTHER_FACES, len(points.triangle), 2), np.nan, np.float32)
+    others_visibility = np.zeros(others.shape[:3], np.uint8)
+    for n in range(len(main)):
+        rows = slice(heads.first_face[n] + 1, heads.first_face[n + 1])
+        others[n, : rows.stop - rows.start] = in_image[rows]
+        others_visibility[n, : rows.stop - rows.start] = visibility[rows]
+    return {
+        "landmarks_2d": in_image[main],
+        "landmarks_2d_contour": marched,
+        "landmarks_3d": in_camera[main],
+        "landmarks_visibility": visibility[main],
+        "other_landmarks_2d": others,
+        "other_landmarks_visibility": others_visibility,
+    }
+
+
+def parameter_arrays(view: View, assets: RenderAssets) -> Arrays:
+    """Pose, camera and coefficients of the main faces."""
+    heads = view.heads
+    cameras = main_cameras(heads)
+    faces = [heads.faces[row] for row in heads.main]
+    identity = np.stack([face.identity for face in faces])
+    expression = np.stack([face.expression for face in faces])
+    pose, matrix = pose_arrays(cameras)
+    return {
+        "identity_coeffs": identity.astype(np.float32),
+        "expression_coeffs": expression.astype(np.float32),
+        "camera_from_world": pose,
+        "intrinsics": matrix,
+        "euler": euler_from_rotation(cameras.rotation.cpu().numpy()).astype(np.float32),
+        "parameters_62": parameters_62(assets.model, cameras, (identity, expression), view.scenes[0].size[0]),
+    }
+
+
+def main_cameras(heads: Heads) -> Cameras:
+    """The cameras of the main faces."""
+    if len(heads.faces) == len(heads.main):
+        return heads.cameras
+    rows = torch.from_numpy(heads.main).to(heads.cameras.focal.device)
+    whole = heads.cameras
+    return Cameras(
+        whole.perspective, whole.rotation[rows], whole.translation[rows], whole.focal[rows], whole.principal[rows]
+    )
+
+
+def _occluders_per_head(view: View) -> torch.Tensor:
+    """occluder_mask (M, H, W) of the picture that each head is in."""
+    heads = view.heads
+    if len(heads.faces) == len(heads.main):
+        return view.occluder_mask
+    owner = np.repeat(np.arange(len(heads.main)), np.diff(heads.first_face))
+    return view.occluder_mask[torch.from_numpy(owner).to(view.occluder_mask.device)]
+
+
+def _checks(view: View, assets: RenderAssets, arrays: Arrays) -> list[dict[str, float]]:
+    heads = view.heads
+    main = torch.from_numpy(heads.main).to(heads.vertices_camera.device)
+    own = view.faces.fragments
+    reprojection = reprojection_error(own, assets.tensors.triangles, heads.vertices_camera[main], main_cameras(heads))
+    shares = coverage(own.triangle_id)
+    return [
+        {
+            "coverage": float(shares[n]),
+            "reprojection_px": float(reprojection[n]),
+            "landmark_depth_mm": landmark_depth_error(
+                arrays["depth"][n], arrays["landmarks_2d"][n], arrays["landmarks_3d"][n], arrays["landmarks_visibility"][n]
+            ),
+        }
+        for n in range(len(shares))
+    ]
+
+
+def is_picture_label(name: str) -> bool:
+    """Whether a label exists once per picture (and takes a prefix in pairs)."""
+    return LABELS[name].view == "image"

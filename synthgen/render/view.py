@@ -1,0 +1,138 @@
+"""Scenes -> pictures and per-pixel arrays: one batch through raster, shading and compositing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from synthgen.core.spherical_harmonics import rotate_sh_y
+from synthgen.raster.fragments import Fragments
+from synthgen.raster.normals import vertex_normals
+from synthgen.raster.rasterize import rasterize
+from synthgen.render.assets import RenderAssets
+from synthgen.render.faces import MergedFaces, merge_faces
+from synthgen.render.heads import Heads, pose_heads
+from synthgen.sampling.scene import SceneParams
+from synthgen.shading.occlude import render_occluders
+from synthgen.shading.picture import PictureLayers, Sensor, develop_pictures, shrink_coverage
+from synthgen.shading.surface import HeadAlbedo, HeadGeometry, Surface, mip_level, padded_absorbance, shade_heads
+
+
+@dataclass(frozen=True)
+class View:
+    """N pictures and what is seen in them.
+
+    image: (N, H, W, 3) uint8. occluder_mask: (N, H, W) bool. heads: the M posed heads.
+    everything: Fragments of all heads (M), all triangles, for visibility. faces: label-carrying surface per picture.
+    """
+
+    scenes: tuple[SceneParams, ...]
+    heads: Heads
+    everything: Fragments
+    faces: MergedFaces
+    image: torch.Tensor
+    occluder_mask: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """supersampling: pixels per side that a picture pixel averages; keep_layers: compute albedo and shading;
+    label_others: label every face, not the main one alone."""
+
+    supersampling: int = 1
+    keep_layers: bool = False
+    label_others: bool = False
+
+
+def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: ViewOptions) -> View:
+    """The pictures of N scenes of equal size and camera kind, with fragments, normals and masks."""
+    heads = pose_heads(scenes, assets.tensors, assets.box)
+    size = scenes[0].size
+    geometry = HeadGeometry(
+        assets.tensors.triangles,
+        assets.tensors.uv,
+        vertex_normals(heads.vertices, assets.tensors.triangles, assets.adjacency),
+        heads.cameras.rotation,
+    )
+    fragments = rasterize(heads.vertices_image, assets.tensors.triangles, size, heads.cameras.perspective)
+    surface = _shade(fragments, geometry, scenes, heads, assets, options.keep_layers)
+    faces = merge_faces(heads, fragments, surface, assets.model.template.label_count, options.label_others)
+    colour = surface.colour
+    if options.supersampling > 1:
+        colour = _supersampled_colour(geometry, scenes, heads, assets, options.supersampling)
+    background, occluder, occluder_mask = _picture_layers(scenes, assets)
+    first_face = torch.from_numpy(heads.first_face.astype(np.int32)).to(colour.device)
+    layers = PictureLayers(first_face, colour, background, occluder, occluder_mask)
+    image = develop_pictures(layers, _sensor(scenes, colour.device))
+    return View(tuple(scenes), heads, fragments, faces, image, occluder_mask)
+
+
+def _shade(
+    fragments: Fragments,
+    geometry: HeadGeometry,
+    scenes: Sequence[SceneParams],
+    heads: Heads,
+    assets: RenderAssets,
+    keep_layers: bool,
+) -> Surface:
+    device = fragments.triangle_id.device
+    counts = np.diff(heads.first_face)
+    lights = np.stack([_radiance(scene, assets) for scene in scenes]).repeat(counts, axis=0)
+    pixels_per_mm = np.array([face.scale for face in heads.faces]) * fragments.triangle_id.shape[1] / scenes[0].size[0]
+    albedo = HeadAlbedo(
+        torch.from_numpy(padded_absorbance(np.stack([face.albedo for face in heads.faces]))).to(device),
+        torch.from_numpy(mip_level(assets.chart, pixels_per_mm)).to(device),
+        _textures(heads, assets, device),
+    )
+    light = torch.from_numpy(lights.astype(np.float32)).to(device)
+    return shade_heads(fragments, geometry, assets.chart, albedo, light, keep_layers)
+
+
+def _supersampled_colour(
+    geometry: HeadGeometry, scenes: Sequence[SceneParams], heads: Heads, assets: RenderAssets, factor: int
+) -> torch.Tensor:
+    height, width = scenes[0].size
+    scale = torch.tensor([factor, factor, 1.0], device=heads.vertices_image.device)
+    fine_size = (height * factor, width * factor)
+    fine = rasterize(heads.vertices_image * scale, assets.tensors.triangles, fine_size, heads.cameras.perspective)
+    surface = _shade(fine, geometry, scenes, heads, assets, keep_layers=False)
+    return shrink_coverage(surface.colour, factor)
+
+
+def _radiance(scene: SceneParams, assets: RenderAssets) -> np.ndarray:
+    environments = assets.lights.coefficients
+    environment = environments[int(scene.light.pick * len(environments))]
+    return scene.light.intensity * rotate_sh_y(environment, scene.light.rotation)
+
+
+def _textures(heads: Heads, assets: RenderAssets, device: torch.device) -> torch.Tensor:
+    if assets.textures is None:
+        return torch.zeros((len(heads.faces), 0, 0, 3), dtype=torch.uint8, device=device)
+    return torch.from_numpy(np.stack([assets.textures.load(face.texture) for face in heads.faces])).to(device)
+
+
+def _picture_layers(
+    scenes: Sequence[SceneParams], assets: RenderAssets
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """background and occluder (N, H, W, 3) uint8, occluder mask (N, H, W) bool."""
+    size = scenes[0].size
+    background = np.stack([assets.backgrounds.render(scene.background, size) for scene in scenes])
+    occluder = np.zeros_like(background)
+    mask = np.zeros(background.shape[:3], bool)
+    for n, scene in enumerate(scenes):
+        if scene.occluders:
+            occluder[n], mask[n] = render_occluders(scene.occluders, size, assets.cutouts)
+    device = assets.tensors.mean.device
+    return (
+        torch.from_numpy(background).to(device),
+        torch.from_numpy(occluder).to(device),
+        torch.from_numpy(mask).to(device),
+    )
+
+
+def _sensor(scenes: Sequence[SceneParams], device: torch.device) -> Sensor:
+    def tensor(name: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        return torch.tensor([getattr(scene.sensor, name) for scene in scenes], dtype=dtype, device=device)
+
+    return Sensor(tensor("exposure"), tensor("blur"), tensor("noise"), tensor("seed", torch.int32))
