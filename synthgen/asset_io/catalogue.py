@@ -55,7 +55,7 @@ def list_files(root: str | Path, suffixes: Sequence[str]) -> list[str]:
     """
     if not os.path.isdir(root):
         raise AssetError(f"{root}: no such folder; expected a folder with {', '.join(suffixes)} files")
-    found = []
+    found: list[str] = []
     for folder, subfolders, files in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         relative = Path(folder).relative_to(root)

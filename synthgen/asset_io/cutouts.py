@@ -1,0 +1,139 @@
+"""Things cut out of COCO pictures, to be laid over a face."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+
+from synthgen.asset_io.cache import ByteCache
+from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence, problems_error
+from synthgen.asset_io.coco import CocoAnnotation, check_files, read_coco
+from synthgen.asset_io.images import check_image, read_image
+from synthgen.core.errors import AssetError
+
+# Square pixels; smaller things are mush when they are enlarged.
+MIN_AREA = 2500.0
+# Longer sides are reduced to this: occluders rarely cover more.
+LARGEST_SIDE = 256
+CACHE_BYTES = 64 * 1024**2
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """Opened cut-outs, in the order of the annotation file."""
+
+    images: str
+    annotations: str
+    shapes: tuple[CocoAnnotation, ...]
+    files: dict[int, str]
+    licence: str
+    _cache: ByteCache[Pixels]
+
+    @property
+    def count(self) -> int:
+        """Number of cut-outs."""
+        return len(self.shapes)
+
+    def load(self, pick: float) -> Pixels:
+        """(h, w, 4) uint8 sRGB and coverage, read-only, cropped to the thing: number floor(pick * count).
+
+        pick: in [0, 1). Raises AssetError when its picture is damaged or its outline does not fit the picture.
+        """
+        number = min(int(pick * self.count), self.count - 1)
+        return self._cache.find(number, partial(self._cut, self.shapes[number]))
+
+    def assets(self) -> list[AssetRecord]:
+        """The pictures in use as one record, and the annotation file."""
+        names = sorted({self.files[shape.image_id] for shape in self.shapes})
+        return [
+            AssetRecord("occluders:images", self.images, files_sha256(self.images, names), self.licence),
+            AssetRecord(
+                "occluders:annotations",
+                self.annotations,
+                file_sha256(self.annotations),
+                folder_licence(Path(self.annotations).parent),
+            ),
+        ]
+
+    def _cut(self, shape: CocoAnnotation) -> Pixels:
+        name = self.files[shape.image_id]
+        picture = read_image(Path(self.images) / name)
+        mask = self._mask(shape, name, picture.shape[0], picture.shape[1])
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows) == 0:
+            raise AssetError(f"{self.annotations}: an outline in {name} covers no pixel; correct or remove it")
+        window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        pixels = np.dstack([picture[window], mask[window] * np.uint8(255)])
+        scale = LARGEST_SIDE / max(pixels.shape[:2])
+        if scale < 1.0:
+            pixels = _resize(pixels, scale)
+        pixels.setflags(write=False)
+        return pixels
+
+    def _mask(self, shape: CocoAnnotation, name: str, height: int, width: int) -> NDArray[np.uint8]:
+        try:
+            runs = _run_lengths(shape.outline, height, width)
+            mask: NDArray[np.uint8] = coco_mask.decode(runs)
+        except Exception as error:  # pycocotools raises bare exceptions for malformed outlines
+            raise AssetError(f"{self.annotations}: an outline in {name} is malformed ({error})") from error
+        if mask.shape != (height, width):
+            raise AssetError(
+                f"{self.annotations}: an outline is made for a picture of {mask.shape[0]} x {mask.shape[1]} pixels, but "
+                f"{name} has {height} x {width}; the pictures belong to another release"
+            )
+        return mask
+
+
+def open_cutouts(images: str, annotations: str, skip_people: bool = False, min_area: float = MIN_AREA) -> Cutouts:
+    """Cut-outs of the single things (no crowds) of a COCO instances file with at least `min_area` square pixels.
+
+    Raises AssetError for missing files, an unusable picture, or when no thing is large enough.
+    """
+    index = read_coco(annotations, min_area)
+    shapes = tuple(
+        shape
+        for shape in index.annotations
+        if shape.outline and not (skip_people and shape.category_id in index.people)
+    )
+    if not shapes:
+        raise AssetError(f"{annotations}: no outline of at least {min_area:.0f} square pixels to cut occluders from")
+    used = {shape.image_id for shape in shapes}
+    check_files(index, images, used)
+    problems = [(name, check_image(Path(images) / name)) for name in sorted(index.files[number] for number in used)]
+    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
+    if bad:
+        raise problems_error(f"{images}: {len(bad)} of {len(used)} pictures with cut-outs cannot be used", bad)
+    cache = ByteCache[Pixels](CACHE_BYTES, lambda pixels: pixels.nbytes)
+    return Cutouts(images, annotations, shapes, index.files, index.licence, cache)
+
+
+def place_cutout(cutout: Pixels, area: float, angle: float) -> Pixels:
+    """(h, w, 4) uint8: the cut-out scaled so that its own box covers `area` square pixels, then turned.
+
+    angle: radians, counter-clockwise in the image. Colours and coverage are mixed so that what surrounded the thing in
+    its picture does not bleed into its edge.
+    """
+    scaled = _resize(cutout, float(np.sqrt(area / (cutout.shape[0] * cutout.shape[1]))))
+    turned = Image.fromarray(scaled).rotate(float(np.degrees(angle)), Image.Resampling.BILINEAR, expand=True)
+    return np.array(turned)
+
+
+def _resize(pixels: Pixels, scale: float) -> Pixels:
+    height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
+    # Pillow multiplies colours by coverage before it mixes RGBA pixels, and divides after.
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _run_lengths(outline: Any, height: int, width: int) -> Any:
+    if isinstance(outline, list):
+        return coco_mask.merge(coco_mask.frPyObjects(outline, height, width))
+    if isinstance(outline["counts"], list):
+        return coco_mask.frPyObjects(outline, *outline["size"])
+    return outline
