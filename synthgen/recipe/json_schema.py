@@ -20,8 +20,18 @@ def recipe_json_schema() -> dict[str, Any]:
     properties["labels"]["items"] = {"type": "string", "enum": list(known_labels(None))}
     required = schema.pop("required")
     schema["anyOf"] = [{"required": ["extends"]}, {"required": required}]
+    _require_discriminators(schema)
     _allow_short_expressions(schema)
     return schema
+
+
+def _require_discriminators(schema: dict[str, Any]) -> None:
+    """In Python the name of a distribution or background has a default, in YAML it must be written."""
+    for definition in schema["$defs"].values():
+        for key in ("distribution", "kind"):
+            if "const" in definition["properties"].get(key, {}):
+                definition["properties"][key].pop("default", None)
+                definition["required"] = [key, *definition.get("required", [])]
 
 
 def _allow_short_expressions(schema: dict[str, Any]) -> None:

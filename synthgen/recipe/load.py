@@ -90,8 +90,7 @@ def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RecipeError([f"{name}: cannot read the recipe: {reason}"]) from None
+        raise RecipeError([f"{name}: cannot read the recipe: {_reason(error)}"]) from None
     if len(data) > MOST_BYTES:
         raise RecipeError([f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"])
     try:
@@ -99,6 +98,11 @@ def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
     except UnicodeDecodeError as error:
         raise RecipeError([f"{name}: not UTF-8 text (byte {error.start})"]) from None
     return _with_parents(parse_yaml(text, name), path.parent, (*seen, identity))
+
+
+def _reason(error: Exception) -> str:
+    """The system's words without the path, which the message names already."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
@@ -111,11 +115,15 @@ def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
     if not isinstance(parent.value, str) or not parent.value or not parent.value.isprintable():
         raise RecipeError([f"{parent.place}: extends: expected the path of one recipe"])
     path = Path(_absolute(parent.value, folder))
-    if str(path.resolve()) in seen:
+    try:
+        identity, exists = str(path.resolve()), path.is_file()
+    except (OSError, RuntimeError) as error:  # a name that the system cannot hold, or a loop of links
+        raise RecipeError([f"{parent.place}: extends: cannot be read: {_reason(error)}"]) from None
+    if identity in seen:
         raise RecipeError([f"{parent.place}: extends: {parent.value} extends this recipe, a cycle"])
     if len(seen) > MOST_PARENTS:
         raise RecipeError([f"{parent.place}: extends: more than {MOST_PARENTS} parents"])
-    if not path.is_file():
+    if not exists:
         raise RecipeError([f"{parent.place}: extends: {path} does not exist"])
     return merge(_read_chain(path, seen), tree)
 

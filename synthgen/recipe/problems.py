@@ -78,7 +78,7 @@ def _message(detail: Mapping[str, Any], tree: Node) -> str:
         return f"must be a finite number, got {quote(value)}"
     if kind in LIMITS:
         sign, name = LIMITS[kind]
-        return f"must be {sign} {quote(context[name])}, got {quote(value)}"
+        return f"must be {sign} {context[name]:g}, got {quote(value)}"
     if kind in ("too_short", "string_too_short"):
         return "must not be empty"
     if kind == "too_long":

@@ -6,7 +6,7 @@ mapping that a dataset stores.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
@@ -46,10 +46,6 @@ def _check_kind(value: Any) -> Any:
     return value
 
 
-def _default_labels(values: dict[str, Any]) -> tuple[str, ...]:
-    return DEFAULT_PAIR_LABELS if values.get("kind") == "pairs" else DEFAULT_IMAGE_LABELS
-
-
 def _check_label(name: str, info: ValidationInfo) -> str:
     known = known_labels(info.data.get("kind"))
     if name not in known:
@@ -82,9 +78,16 @@ class Recipe(Section):
     faces: Annotated[Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))] = Constant(value=1.0)
     other_faces: Literal["ignore", "label"] = "ignore"
     flow: Flow = Flow()
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = Field(default_factory=_default_labels)
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = DEFAULT_IMAGE_LABELS  # or DEFAULT_PAIR_LABELS
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_labels(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("kind") == "pairs" and "labels" not in value:
+            return {**value, "labels": DEFAULT_PAIR_LABELS}
+        return value
 
     @field_validator("faces", "other_faces")
     @classmethod
