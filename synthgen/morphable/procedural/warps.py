@@ -1,0 +1,80 @@
+"""Smooth displacement fields of the whole head: the space in which identities differ."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.morphable.procedural.blend import smooth_step
+from synthgen.morphable.procedural.eyes import globe_centre
+from synthgen.morphable.procedural.mesh import HeadMesh
+
+# (sigma in mm, amplitude in mm, spacing of centres in mm, only in front of this z) of the Gaussian kernels.
+SCALES = ((75.0, 1.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.6, 15.0, 66.0))
+# Left-right asymmetry relative to the symmetric part.
+ASYMMETRY = 0.12
+# Lids move with their globe within the first radius and freely beyond the second, mm from its centre.
+LID_ZONE = (15.5, 24.0)
+
+
+def _centres(vertices: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
+    """Well-spread vertices (C, 3) with x >= 0: greedy, each at least `spacing` from those before it."""
+    left = vertices[vertices[:, 0] >= -1e-6]
+    chosen: list[NDArray[np.float64]] = []
+    distance = np.full(len(left), np.inf)
+    nearest = int(left[:, 2].argmax())
+    while distance[nearest] > spacing or not chosen:
+        chosen.append(left[nearest])
+        distance = np.minimum(distance, np.linalg.norm(left - left[nearest], axis=1))
+        nearest = int(distance.argmax())
+    return np.stack(chosen)
+
+
+def _mirrored_kernels(
+    points: NDArray[np.float64], centres: NDArray[np.float64], sigma: float
+) -> list[NDArray[np.float64]]:
+    """Gaussian weights (N, C) around the centres and around their mirror images."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    return [np.exp(-0.5 * ((points[:, None] - c[None]) ** 2).sum(-1) / sigma**2) for c in (centres, centres * flip)]
+
+
+def _scale_fields(mesh: HeadMesh, scale: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    """Fields (B, V, 3), mm per standard deviation, of one scale: symmetric ones, then asymmetric ones."""
+    sigma, amplitude, spacing, front = scale
+    skin = mesh.vertices[: len(mesh.grid.t)]
+    centres = _centres(skin[skin[:, 2] > front], spacing)
+    near, far = _mirrored_kernels(mesh.vertices, centres, sigma)
+    fields = []
+    for sign, strength in ((1.0, 1.0), (-1.0, ASYMMETRY)):
+        for axis in range(3):
+            mirror = -sign if axis == 0 else sign
+            weight = strength * amplitude * (near + mirror * far).T
+            field = np.zeros((len(centres), *mesh.vertices.shape))
+            field[..., axis] = weight
+            fields.append(field)
+    return np.concatenate(fields)
+
+
+def _follow_globes(fields: NDArray[np.float64], mesh: HeadMesh) -> NDArray[np.float64]:
+    """The fields with globes moving as rigid bodies and lids keeping their distance from them."""
+    fields = fields.copy()
+    for number, side in enumerate((-1, 1)):
+        island, centre = mesh.globes[number], globe_centre(side)
+        carried = fields[:, island.first : island.stop].mean(axis=1)
+        offset = mesh.vertices - centre
+        distance = np.linalg.norm(offset, axis=1)
+        outward = offset / np.maximum(distance, 1e-9)[:, None]
+        hold = smooth_step(distance, LID_ZONE[1], LID_ZONE[0])
+        near = np.flatnonzero(hold > 0.0)
+        relative = fields[:, near] - carried[:, None]
+        radial = np.einsum("bvc,vc->bv", relative, outward[near]) * hold[near]
+        fields[:, near] -= radial[..., None] * outward[near]
+        fields[:, island.first : island.stop] = carried[:, None]
+        sleeve = mesh.shell.sleeves[1 + number].vertices.ravel()
+        deep = sleeve[mesh.vertices[sleeve, 2] < centre[2]]
+        fields[:, deep] = carried[:, None]
+    return fields
+
+
+def smooth_fields(mesh: HeadMesh) -> NDArray[np.float64]:
+    """Fields (B, V, 3), mm per standard deviation, with independent N(0, 1) coefficients a priori."""
+    fields = np.concatenate([_scale_fields(mesh, scale) for scale in SCALES])
+    return _follow_globes(fields, mesh)
