@@ -20,7 +20,7 @@ META_CODEC = "json"
 class SampleLayout:
     """The arrays of a sample.
 
-    kind: "images" or "pairs"; size: (H, W) pixels; labels: names of the label table, "parameters" already spelled out;
+    kind: "images" or "pairs"; size: (H, W) pixels; labels: in the order of the label table, "parameters" already spelled out;
     codec: picture codec, "jpeg" or "png".
     """
 
@@ -74,8 +74,8 @@ def make_layout(kind: str, size: Sequence[int], labels: Sequence[str], codec: st
         raise DatasetError(f"no such sample layout: kind {kind!r}, size {size}, codec {codec!r}, unknown {unknown}")
     if kind == "images" and any(LABELS[name].view == "pair" for name in names):
         raise DatasetError("a dataset of kind images cannot hold flow or matchability")
-    unique = tuple(dict.fromkeys(names))
-    return SampleLayout(kind, (int(size[0]), int(size[1])), unique, codec)  # type: ignore[arg-type]
+    ordered = tuple(name for name in LABELS if name in names)
+    return SampleLayout(kind, (int(size[0]), int(size[1])), ordered, codec)  # type: ignore[arg-type]
 
 
 def layout_of_recipe(recipe: dict[str, Any]) -> SampleLayout:

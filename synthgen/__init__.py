@@ -1,0 +1,52 @@
+"""Synthetic faces with every label: recipes in, sharded datasets out.
+
+The names below are loaded on first use, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from synthgen.dataset.reader import open_dataset
+    from synthgen.dataset.torch_dataset import IterableFaces, MapFaces
+    from synthgen.pipeline.run import GenerateOptions, generate
+    from synthgen.pipeline.verify import verify
+    from synthgen.recipe.load import load_recipe
+    from synthgen.render.frame import render_sample
+
+_EXPORTS = {
+    "load_recipe": "synthgen.recipe.load",
+    "open_dataset": "synthgen.dataset.reader",
+    "render_sample": "synthgen.render.frame",
+    "generate": "synthgen.pipeline.run",
+    "GenerateOptions": "synthgen.pipeline.run",
+    "verify": "synthgen.pipeline.verify",
+    "MapFaces": "synthgen.dataset.torch_dataset",
+    "IterableFaces": "synthgen.dataset.torch_dataset",
+}
+__all__ = [
+    "GenerateOptions",
+    "IterableFaces",
+    "MapFaces",
+    "__version__",
+    "generate",
+    "load_recipe",
+    "open_dataset",
+    "render_sample",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load an exported name on first use."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,166 @@
+"""Labels that follow from others: uv, pncc, parts and masks from triangle_id, barycentric, occluder_mask, template.
+
+The renderer and the reader use the same functions, so a stored and a derived label mean the same.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.errors import DatasetError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TemplateArrays:
+    """What `template.npz` holds.
+
+    triangles: (T, 3) int32 vertex indices; label_count: number of label-carrying triangles, which come first;
+    uv: (T, 3, 2) float32, template coordinate of each corner; parts: (T,) uint8; pncc: (V, 3) float32;
+    landmark_triangle: (68,) int32; landmark_barycentric: (68, 3) float32, the iBUG points.
+    """
+
+    triangles: NDArray[np.int32]
+    label_count: int
+    uv: NDArray[np.float32]
+    parts: NDArray[np.uint8]
+    pncc: NDArray[np.float32]
+    landmark_triangle: NDArray[np.int32]
+    landmark_barycentric: NDArray[np.float32]
+
+
+_ARRAYS = {
+    "triangles": (np.int32, 2),
+    "label_count": (np.int32, 0),
+    "uv": (np.float32, 3),
+    "parts": (np.uint8, 1),
+    "pncc": (np.float32, 2),
+    "landmark_triangle": (np.int32, 1),
+    "landmark_barycentric": (np.float32, 2),
+}
+
+
+class TemplateLike(Protocol):
+    """What `template_arrays` reads: a `morphable.template.Template`."""
+
+    @property
+    def triangles(self) -> Array: ...
+    @property
+    def label_count(self) -> int: ...
+    @property
+    def uv(self) -> Array: ...
+    @property
+    def parts(self) -> Array: ...
+    @property
+    def pncc(self) -> Array: ...
+    @property
+    def landmarks(self) -> Mapping[str, Any]: ...
+
+
+def template_arrays(template: TemplateLike) -> TemplateArrays:
+    """The arrays of a template that a dataset carries."""
+    points = template.landmarks["ibug68"]
+    return TemplateArrays(
+        triangles=template.triangles,
+        label_count=int(template.label_count),
+        uv=template.uv,
+        parts=template.parts,
+        pncc=template.pncc,
+        landmark_triangle=points.triangle,
+        landmark_barycentric=points.barycentric,
+    )
+
+
+def template_to_npz(template: TemplateArrays) -> bytes:
+    """The bytes of template.npz."""
+    buffer = io.BytesIO()
+    arrays = {name: np.asarray(getattr(template, name), dtype) for name, (dtype, _) in _ARRAYS.items()}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def template_from_npz(data: bytes, where: str) -> TemplateArrays:
+    """The template of template.npz. Raises DatasetError naming `where` when it is damaged or inconsistent."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in _ARRAYS}
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{where} is damaged: {error}") from error
+    for name, (dtype, dimensions) in _ARRAYS.items():
+        if arrays[name].dtype != dtype or arrays[name].ndim != dimensions:
+            raise DatasetError(f"{where}: array {name!r} is {arrays[name].shape} {arrays[name].dtype}")
+    template = TemplateArrays(**{**arrays, "label_count": int(arrays["label_count"])})
+    rows, vertices = len(template.triangles), len(template.pncc)
+    if not (0 <= template.label_count <= rows == len(template.parts) == len(template.uv)):
+        raise DatasetError(f"{where}: triangles, uv and parts have different lengths")
+    if template.triangles.shape[1] != 3 or template.triangles.min() < 0 or template.triangles.max() >= vertices:
+        raise DatasetError(f"{where}: a triangle names a vertex that is not there")
+    return template
+
+
+def derive_amodal_mask(triangle_id: Array) -> NDArray[np.bool_]:
+    """Where face surface lies behind the pixel (H, W), occluded externally or not."""
+    return np.greater_equal(triangle_id, 0)
+
+
+def derive_face_mask(triangle_id: Array, occluder_mask: Array) -> NDArray[np.bool_]:
+    """Where the pixel (H, W) shows the face."""
+    return np.greater_equal(triangle_id, 0) & ~occluder_mask
+
+
+def derive_parts(triangle_id: Array, template: TemplateArrays) -> NDArray[np.uint8]:
+    """Part label (H, W) of each pixel, 0 where there is no face."""
+    padded = np.append(template.parts, np.uint8(0))
+    return padded[triangle_id]
+
+
+def derive_uv(triangle_id: Array, barycentric: Array, template: TemplateArrays) -> NDArray[np.float32]:
+    """Template coordinate (H, W, 2), NaN where there is no face."""
+    return _interpolate(triangle_id, barycentric, template.uv, None)
+
+
+def derive_pncc(triangle_id: Array, barycentric: Array, template: TemplateArrays) -> NDArray[np.float32]:
+    """Normalised coordinate code (H, W, 3), NaN where there is no face."""
+    return _interpolate(triangle_id, barycentric, template.pncc, template.triangles)
+
+
+def derive_labels(
+    arrays: Mapping[str, Array], template: TemplateArrays, names: Sequence[str], prefixes: Sequence[str] = ("",)
+) -> dict[str, Array]:
+    """The derived arrays called `names`, from stored ones; prefixes: those of the views."""
+    result: dict[str, Array] = {}
+    for name in names:
+        prefix = next((item for item in prefixes if item and name.startswith(item)), "")
+        ids = arrays[prefix + "triangle_id"]
+        label = name.removeprefix(prefix)
+        if label == "uv":
+            result[name] = derive_uv(ids, arrays[prefix + "barycentric"], template)
+        elif label == "pncc":
+            result[name] = derive_pncc(ids, arrays[prefix + "barycentric"], template)
+        elif label == "parts":
+            result[name] = derive_parts(ids, template)
+        elif label == "amodal_mask":
+            result[name] = derive_amodal_mask(ids)
+        elif label == "face_mask":
+            result[name] = derive_face_mask(ids, arrays[prefix + "occluder_mask"])
+        else:
+            raise KeyError(f"label {label!r} is not a derived one")
+    return result
+
+
+def _interpolate(triangle_id: Array, barycentric: Array, values: Array, triangles: Array | None) -> Array:
+    """Corner values (T, 3, C), or vertex values (V, C) through `triangles`, at each pixel."""
+    positions = np.flatnonzero(triangle_id.reshape(-1) >= 0)
+    ids = triangle_id.reshape(-1)[positions]
+    weights = barycentric.reshape(-1, 3)[positions]
+    corners = values[ids] if triangles is None else values[triangles[ids]]  # (n, 3, C)
+    result = np.full((triangle_id.size, values.shape[-1]), np.nan, np.float32)
+    mixed = weights[:, :1] * corners[:, 0] + weights[:, 1:2] * corners[:, 1] + weights[:, 2:] * corners[:, 2]
+    result[positions] = mixed
+    return result.reshape(*triangle_id.shape, values.shape[-1])

@@ -1,0 +1,126 @@
+"""`dataset.json`: what a dataset is, written before its first shard. Also the names and ranges of its shards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synthgen.core.errors import DatasetError
+from synthgen.core.label_spec import LABELS
+from synthgen.dataset.index import open_sealed_json, sealed_json
+from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
+
+MANIFEST_FILE = "dataset.json"
+TEMPLATE_FILE = "template.npz"
+TABLE_FILE = "samples.parquet"
+_FORMAT = "synthgen-dataset-1"
+_HASH_KEY = "manifest_sha256"
+
+
+@dataclass(frozen=True)
+class ShardRange:
+    """Samples start .. stop-1 of a dataset, in shard number `shard`."""
+
+    shard: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The identity of a dataset.
+
+    recipe: the resolved recipe as plain data; canonical: the part of it that the fingerprint covers;
+    fingerprint: sha256 of everything that decides the bytes of a sample; asset_hashes: id -> sha256;
+    assets: one dict per asset (id, file, sha256, licence); versions: package -> version; cpu_family: vendor and SIMD
+    level; count, shard_size: the plan; template_sha256: of template.npz.
+    """
+
+    recipe: dict[str, Any]
+    canonical: dict[str, Any]
+    fingerprint: str
+    assets: tuple[dict[str, Any], ...]
+    versions: dict[str, str]
+    cpu_family: str
+    count: int
+    shard_size: int
+    template_sha256: str
+
+    @property
+    def layout(self) -> SampleLayout:
+        """What every sample holds."""
+        return layout_of_recipe(self.recipe)
+
+    @property
+    def shards(self) -> int:
+        """Number of planned shards."""
+        return -(-self.count // self.shard_size)
+
+    def shard_range(self, shard: int) -> ShardRange:
+        """The samples of a shard. Raises IndexError for a number outside the plan."""
+        if not 0 <= shard < self.shards:
+            raise IndexError(f"shard {shard} of {self.shards}")
+        return ShardRange(shard, shard * self.shard_size, min((shard + 1) * self.shard_size, self.count))
+
+
+def manifest_to_json(manifest: Manifest) -> bytes:
+    """The bytes of dataset.json."""
+    layout = manifest.layout
+    content = {
+        "format": _FORMAT,
+        "recipe": manifest.recipe,
+        "canonical": manifest.canonical,
+        "fingerprint": manifest.fingerprint,
+        "assets": list(manifest.assets),
+        "versions": manifest.versions,
+        "cpu_family": manifest.cpu_family,
+        "plan": {"count": manifest.count, "shard_size": manifest.shard_size, "shards": manifest.shards},
+        "template_sha256": manifest.template_sha256,
+        "members": [list(member) for member in layout.members],
+        "labels": label_rows(layout),
+    }
+    return sealed_json(content, _HASH_KEY)
+
+
+def manifest_from_json(data: bytes, where: str) -> Manifest:
+    """The manifest that `manifest_to_json` wrote. Raises DatasetError naming `where` when it is damaged."""
+    content = open_sealed_json(data, _HASH_KEY, where)
+    if content.get("format") != _FORMAT:
+        raise DatasetError(f"{where} has format {content.get('format')!r}, expected {_FORMAT!r}")
+    try:
+        return Manifest(
+            recipe=content["recipe"],
+            canonical=content["canonical"],
+            fingerprint=content["fingerprint"],
+            assets=tuple(content["assets"]),
+            versions=content["versions"],
+            cpu_family=content["cpu_family"],
+            count=int(content["plan"]["count"]),
+            shard_size=int(content["plan"]["shard_size"]),
+            template_sha256=content["template_sha256"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{where} is damaged: {error!r}") from error
+
+
+def label_rows(layout: SampleLayout) -> list[dict[str, Any]]:
+    """The label table as data: the stored arrays, then the labels that the reader can derive."""
+    stored = [{"array": name, "stored": True, **asdict(label_of(name))} for name in layout.array_names]
+    derived = [{"array": name, "stored": False, **asdict(label_of(name))} for name in derivable_names(layout)]
+    return stored + derived
+
+
+def derivable_names(layout: SampleLayout) -> tuple[str, ...]:
+    """Names of the arrays that the reader computes from stored ones and the template."""
+    needs: Mapping[str, Sequence[str]] = {
+        "uv": ("triangle_id", "barycentric"),
+        "pncc": ("triangle_id", "barycentric"),
+        "parts": ("triangle_id",),
+        "amodal_mask": ("triangle_id",),
+        "face_mask": ("triangle_id", "occluder_mask"),
+    }
+    names = [
+        name
+        for name, spec in LABELS.items()
+        if spec.derived and name not in layout.labels and all(need in layout.labels for need in needs[name])
+    ]
+    return tuple(prefix + name for prefix in layout.prefixes for name in names)

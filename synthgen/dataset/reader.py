@@ -1,0 +1,207 @@
+"""Reading a dataset: `open_dataset(path)[i]` is a dict of arrays named as in the label table."""
+
+import bisect
+import hashlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.conventions import MATCHABILITY_POLICIES, REASONS
+from synthgen.core.errors import DatasetError, UsageError
+from synthgen.dataset.codecs import SampleCodec, decode_meta
+from synthgen.dataset.derived import TemplateArrays, derive_labels, template_from_npz
+from synthgen.dataset.layout import SampleLayout
+from synthgen.dataset.manifest import (
+    MANIFEST_FILE,
+    TABLE_FILE,
+    TEMPLATE_FILE,
+    Manifest,
+    derivable_names,
+    label_rows,
+    manifest_from_json,
+)
+from synthgen.dataset.shard_files import ShardFiles
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Policy = str | Collection[int]
+
+
+class Dataset:
+    """The complete samples of a dataset folder; made by `open_dataset`."""
+
+    def __init__(self, path: Path, manifest: Manifest, template: TemplateArrays, shards: list[int]) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.template = template
+        self._shards = shards
+        self._firsts = [0]
+        for shard in shards:
+            planned = manifest.shard_range(shard)
+            self._firsts.append(self._firsts[-1] + planned.stop - planned.start)
+        self._files = ShardFiles(path, manifest)
+        self._codec = SampleCodec(manifest.layout)
+        self._derived = derivable_names(manifest.layout)
+        self._codes: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of complete samples."""
+        return self._firsts[-1]
+
+    def __getitem__(self, position: int) -> dict[str, NDArray[Any]]:
+        """The arrays of a sample, stored and derived alike; negative positions count from the end.
+
+        Raises IndexError beyond the end, DatasetError naming shard, sample and member when bytes are damaged.
+        """
+        sample = self.sample_index(position)
+        members = self._files.read(sample)
+        try:
+            arrays = self._codec.decode(members)
+            arrays |= derive_labels(arrays, self.template, self._derived, self.layout.prefixes)
+        except (DatasetError, IndexError) as error:
+            raise DatasetError(f"{self.path}: sample {sample} cannot be decoded: {error}") from error
+        if self._codes:
+            for name, twin in (("matchability", ""), ("matchability_backward", "_backward")):
+                if name in arrays:
+                    arrays[f"matchability_mask{twin}"] = np.isin(arrays[name], self._codes)
+        return arrays
+
+    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """The samples in order."""
+        return (self[position] for position in range(len(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_codec": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._codec = SampleCodec(self.manifest.layout)
+
+    @property
+    def complete(self) -> bool:
+        """True when every planned shard is there."""
+        return len(self._shards) == self.manifest.shards
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe as plain data."""
+        return self.manifest.recipe
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything that decides the bytes of a sample."""
+        return self.manifest.fingerprint
+
+    @property
+    def layout(self) -> SampleLayout:
+        """Kind, size, labels and codec of every sample."""
+        return self.manifest.layout
+
+    @property
+    def labels(self) -> list[dict[str, Any]]:
+        """One dict per array: name in the sample, unit, meaning, empty value, worst storage error."""
+        return label_rows(self.layout)
+
+    @property
+    def table(self) -> "pyarrow.Table":
+        """One row per complete sample with every sampled parameter; rebuilt from the shards when the file is missing."""
+        from synthgen.dataset.table import build_table, read_table
+
+        rows = read_table(self.path / TABLE_FILE) if self.complete else None
+        return rows if rows is not None and rows.num_rows == len(self) else build_table(self)
+
+    def sample_index(self, position: int) -> int:
+        """The sample number (as in the recipe) at a position; equal to it when the dataset is complete."""
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"sample {position} of {len(self)} in {self.path}")
+        position %= len(self)
+        row = bisect.bisect_right(self._firsts, position) - 1
+        return self.manifest.shard_range(self._shards[row]).start + position - self._firsts[row]
+
+    def shard_of(self, position: int) -> int:
+        """The number of the shard that holds a position."""
+        return self.sample_index(position) // self.manifest.shard_size
+
+    def members(self, position: int) -> list[bytes]:
+        """The stored members of a sample, in the order of `layout.members`, after comparing them with their crc."""
+        return self._files.read(self.sample_index(position))
+
+    def meta(self, position: int) -> dict[str, Any]:
+        """The dict {index, parameters, checks} of a sample."""
+        return decode_meta(self.members(position)[-1])
+
+    def close(self) -> None:
+        """Release open files; the dataset opens them again when read."""
+        self._files.close()
+
+    def with_policy(self, matchability: Policy | None) -> "Dataset":
+        """The same dataset with `matchability_mask` (bool) beside the reason codes of pairs.
+
+        matchability: "dfc" (occluders count as matchable), "visible", or a set of reason codes.
+        Raises UsageError for another name or code, or when the dataset holds no matchability.
+        """
+        view = Dataset(self.path, self.manifest, self.template, self._shards)
+        view._codes = _policy_codes(matchability, self.layout)
+        return view
+
+
+def open_dataset(
+    path: str | Path, *, matchability: Policy | None = None, allow_incomplete: bool = False
+) -> Dataset:
+    """The dataset in folder `path`.
+
+    matchability: adds `matchability_mask` to the samples of pairs, see `Dataset.with_policy`;
+    allow_incomplete: read the shards that are there when a run has not finished.
+    Raises DatasetError when the folder is not a dataset, is damaged, or is incomplete and that is not allowed.
+    """
+    folder = Path(path)
+    manifest = load_manifest(folder)
+    template = _load_template(folder, manifest)
+    shards = ShardFiles(folder, manifest).present()
+    if len(shards) < manifest.shards and not allow_incomplete:
+        raise DatasetError(
+            f"{folder} is incomplete: {len(shards)} of {manifest.shards} shards; finish it with generate --resume, "
+            "or open it with allow_incomplete=True"
+        )
+    dataset = Dataset(folder, manifest, template, shards)
+    return dataset if matchability is None else dataset.with_policy(matchability)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of a dataset folder. Raises DatasetError when there is none or it is damaged."""
+    file = folder / MANIFEST_FILE
+    try:
+        return manifest_from_json(file.read_bytes(), str(file))
+    except FileNotFoundError as error:
+        raise DatasetError(f"{folder} is not a synthgen dataset: it has no {MANIFEST_FILE}") from error
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _load_template(folder: Path, manifest: Manifest) -> TemplateArrays:
+    file = folder / TEMPLATE_FILE
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read: {error.strerror}; run generate --resume to rebuild it") from error
+    if hashlib.sha256(data).hexdigest() != manifest.template_sha256:
+        raise DatasetError(f"{file} is damaged: its sha256 is not the one in {MANIFEST_FILE}; resume rebuilds it")
+    return template_from_npz(data, str(file))
+
+
+def _policy_codes(policy: Policy | None, layout: SampleLayout) -> tuple[int, ...]:
+    if policy is None:
+        return ()
+    if "matchability" not in layout.labels and "matchability_backward" not in layout.labels:
+        raise UsageError("this dataset holds no matchability, so no policy applies; open it without `matchability`")
+    codes = MATCHABILITY_POLICIES.get(policy) if isinstance(policy, str) else tuple(policy)
+    if codes is None or not codes or not all(code in range(len(REASONS)) for code in codes):
+        raise UsageError(
+            f"matchability policy {policy!r} is not one of {sorted(MATCHABILITY_POLICIES)} "
+            f"nor a set of reason codes 0..{len(REASONS) - 1}"
+        )
+    return tuple(codes)

@@ -1,0 +1,98 @@
+"""The shards of a folder, opened on demand: index checked once, members by offset from a memory map, crc every time."""
+
+import mmap
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from synthgen.core.errors import DatasetError
+from synthgen.dataset.index import ShardIndex, check_index, index_file, index_from_json, shard_file
+from synthgen.dataset.manifest import Manifest
+from synthgen.dataset.tar import member_name
+
+# Open maps cost file handles and address space; a reader in random order wants many.
+_LARGEST_OPEN = 128
+
+
+class ShardFiles:
+    """Members of the samples of one dataset folder. Safe to send to another process: maps are opened again there."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self._path = path
+        self._manifest = manifest
+        self._layout = manifest.layout
+        self._indexes: dict[int, ShardIndex] = {}
+        self._maps: OrderedDict[int, mmap.mmap] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": OrderedDict(), "_indexes": {}}
+
+    def present(self) -> list[int]:
+        """Numbers of the planned shards that have both a tar and an index."""
+        names = {entry.name for entry in self._path.iterdir()} if self._path.is_dir() else set()
+        return [s for s in range(self._manifest.shards) if shard_file(s) in names and index_file(s) in names]
+
+    def index(self, shard: int) -> ShardIndex:
+        """The index of a shard. Raises DatasetError when it is missing, damaged, or of another dataset."""
+        if shard not in self._indexes:
+            self._indexes[shard] = read_index(self._path, self._manifest, shard)
+        return self._indexes[shard]
+
+    def read(self, sample: int) -> list[bytes]:
+        """The members of a sample, each compared with its crc. Raises DatasetError naming shard, sample and member."""
+        shard = sample // self._manifest.shard_size
+        index = self.index(shard)
+        content = self._map(shard)
+        members = []
+        for (suffix, _), (offset, length, crc) in zip(
+            index.members, index.entries[sample - index.start].tolist(), strict=True
+        ):
+            data = content[offset : offset + length]
+            if zlib.crc32(data) != crc or len(data) != length:
+                raise DatasetError(
+                    f"{self._path / index.file}: sample {sample}, member {member_name(sample, suffix)} is damaged "
+                    f"(crc32 differs from the index); delete the shard and run generate --resume to rebuild it"
+                )
+            members.append(data)
+        return members
+
+    def close(self) -> None:
+        """Release the memory maps."""
+        while self._maps:
+            self._maps.popitem()[1].close()
+
+    def _map(self, shard: int) -> mmap.mmap:
+        if shard in self._maps:
+            self._maps.move_to_end(shard)
+            return self._maps[shard]
+        path = self._path / shard_file(shard)
+        expected = self.index(shard).bytes
+        try:
+            with open(path, "rb") as file:
+                size = file.seek(0, 2)
+                if size != expected:
+                    raise DatasetError(
+                        f"{path} has {size} bytes, its index says {expected}; "
+                        "delete the shard and run generate --resume to rebuild it"
+                    )
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
+        self._maps[shard] = content
+        if len(self._maps) > _LARGEST_OPEN:
+            self._maps.popitem(last=False)[1].close()
+        return content
+
+
+def read_index(path: Path, manifest: Manifest, shard: int) -> ShardIndex:
+    """The index of a shard of the dataset in folder `path`. Raises DatasetError unless it is sound and belongs here."""
+    file = path / index_file(shard)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read: {error.strerror}; run generate --resume to rebuild it") from error
+    index = index_from_json(data, str(file))
+    planned = manifest.shard_range(shard)
+    check_index(index, manifest.fingerprint, manifest.layout, range(planned.start, planned.stop), str(file))
+    return index

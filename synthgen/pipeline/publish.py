@@ -1,0 +1,203 @@
+"""Files appear under their final name only when they are whole: temporary name, fsync, rename, fsync of the folder.
+
+`open_store` gives a folder of this computer or, for a URL, an object store through fsspec.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from synthgen.core.errors import DatasetError
+
+TEMPORARY_PREFIX = ".tmp-"
+_NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+class Store(Protocol):
+    """Where a dataset's files go. Names have no folders. Every method raises DatasetError when the store fails."""
+
+    location: str
+
+    def create(self, name: str) -> Any:
+        """Context manager giving a binary stream; the file appears when the block ends, and not if it raises."""
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a file, None when there is none."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None when there is none."""
+
+    def names(self) -> list[str]:
+        """Names of all files, temporary ones included."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file; nothing happens when there is none."""
+
+
+class LocalStore:
+    """A folder of this computer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.location = str(folder)
+        self.folder = folder
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """See `Store.create`."""
+        temporary = self.folder / f"{TEMPORARY_PREFIX}{name}-{os.getpid()}"
+        try:
+            with open(temporary, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, self.folder / name)
+            sync_folder(self.folder)
+        except OSError as error:
+            _remove_quietly(temporary)
+            raise write_error(self.folder / name, error) from error
+        except BaseException:
+            _remove_quietly(temporary)
+            raise
+
+    def read(self, name: str) -> bytes | None:
+        """See `Store.read`."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(f"{self.folder / name} cannot be read: {error.strerror}") from error
+
+    def size(self, name: str) -> int | None:
+        """See `Store.size`."""
+        try:
+            return (self.folder / name).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(f"{self.folder / name} cannot be read: {error.strerror}") from error
+
+    def names(self) -> list[str]:
+        """See `Store.names`."""
+        return sorted(entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else []
+
+    def remove(self, name: str) -> None:
+        """See `Store.remove`."""
+        _remove_quietly(self.folder / name)
+
+
+class RemoteStore:
+    """A folder of an object store or another file system that fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        try:
+            self._system, root = fsspec.core.url_to_fs(url)
+            self._system.makedirs(root, exist_ok=True)
+        except (ImportError, ValueError, OSError) as error:
+            raise DatasetError(f"{url} cannot be opened: {error}") from error
+        self.location = url
+        self._root = root.rstrip("/")
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """See `Store.create`: written here, sent under a temporary name, then moved."""
+        with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
+            local = Path(folder) / name
+            try:
+                with open(local, "wb") as stream:
+                    yield stream
+                sent = f"{self._root}/{TEMPORARY_PREFIX}{name}"
+                self._system.put_file(str(local), sent)
+                self._system.mv(sent, f"{self._root}/{name}")
+            except OSError as error:
+                raise write_error(f"{self.location.rstrip('/')}/{name}", error) from error
+
+    def read(self, name: str) -> bytes | None:
+        """See `Store.read`."""
+        try:
+            return bytes(self._system.cat_file(f"{self._root}/{name}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(f"{self.location}/{name} cannot be read: {error}") from error
+
+    def size(self, name: str) -> int | None:
+        """See `Store.size`."""
+        try:
+            return int(self._system.size(f"{self._root}/{name}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(f"{self.location}/{name} cannot be read: {error}") from error
+
+    def names(self) -> list[str]:
+        """See `Store.names`."""
+        self._system.invalidate_cache()
+        return sorted(str(path).rsplit("/", 1)[-1] for path in self._system.ls(self._root, detail=False))
+
+    def remove(self, name: str) -> None:
+        """See `Store.remove`."""
+        with suppress(FileNotFoundError):
+            self._system.rm_file(f"{self._root}/{name}")
+
+
+def open_store(location: str | Path) -> Store:
+    """The store of an output folder or URL; a local folder is made. Raises DatasetError when it cannot be."""
+    if "://" in str(location):
+        return RemoteStore(str(location))
+    folder = Path(location)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be made: {error.strerror}; choose another output folder") from error
+    return LocalStore(folder)
+
+
+def publish_bytes(store: Store, name: str, content: bytes) -> None:
+    """Write a whole file at once."""
+    with store.create(name) as stream:
+        stream.write(content)
+
+
+def sweep_temporary(store: Store, pid: int | None = None) -> int:
+    """Delete what interrupted runs (or process `pid`) left under temporary names; returns how many.
+
+    Without pid, call only while holding the lock.
+    """
+    ending = "" if pid is None else f"-{pid}"
+    stale = [name for name in store.names() if name.startswith(TEMPORARY_PREFIX) and name.endswith(ending)]
+    for name in stale:
+        store.remove(name)
+    return len(stale)
+
+
+def write_error(target: str | Path, error: OSError) -> DatasetError:
+    """What to tell a user when a file cannot be written."""
+    reason = f"{target} cannot be written: {error.strerror or error}"
+    if error.errno not in _NO_SPACE:
+        return DatasetError(reason)
+    free = ""
+    with suppress(OSError):
+        free = f" ({shutil.disk_usage(Path(target).parent).free:,} bytes free there)"
+    return DatasetError(f"{reason}{free}; make room or choose another folder, then run again with --resume")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_quietly(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

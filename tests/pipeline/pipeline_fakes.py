@@ -1,0 +1,115 @@
+"""Renderers for pipeline tests, opened by name inside worker processes; they need no torch.
+
+`open_plain` renders small fake samples; `open_fragile` kills its own process once per marked block, `open_stubborn`
+always, `open_slow` waits at each block.
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dataset_fakes
+import numpy as np
+
+from synthgen.core.errors import AssetError
+from synthgen.dataset.sample import Sample
+
+SIZE = (32, 48)
+
+
+@dataclass(frozen=True)
+class FakeTemplate:
+    arrays: dict[str, np.ndarray]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "landmarks":
+            arrays = self.arrays
+            points = SimpleNamespace(
+                triangle=arrays["landmark_triangle"], barycentric=arrays["landmark_barycentric"]
+            )
+            return {"ibug68": points}
+        return self.arrays[name]
+
+
+class FakeRenderer:
+    """Block -> 32 samples, a pure function of (recipe.seed, kind, size)."""
+
+    def __init__(self, recipe: Any) -> None:
+        self.recipe = recipe
+        self.assets = SimpleNamespace(model=SimpleNamespace(template=FakeTemplate(dataset_fakes.template_arrays())))
+
+    def records(self) -> list[Any]:
+        return [SimpleNamespace(id="background:fake", path="/somewhere/secret/fake.png", sha256="ab" * 32, licence="CC0")]
+
+    def __call__(self, block: int) -> list[Sample]:
+        make = dataset_fakes.image_sample if self.recipe.kind == "images" else dataset_fakes.pair_sample
+        return [make(index, self.recipe.size, self.recipe.seed) for index in range(32 * block, 32 * block + 32)]
+
+
+def open_plain(recipe: Any, device: str) -> FakeRenderer:
+    return FakeRenderer(recipe)
+
+
+class _Dying(FakeRenderer):
+    def __init__(self, recipe: Any, marks: Path, always: bool) -> None:
+        super().__init__(recipe)
+        self._marks = marks
+        self._always = always
+
+    def __call__(self, block: int) -> list[Sample]:
+        mark = self._marks / f"died-{block}"
+        if block % 2 == 1 and (self._always or not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(block)
+
+
+def _marks(recipe: Any) -> Path:
+    """Tests hand a folder over in the one free text field of a recipe."""
+    return Path(recipe.background.images)
+
+
+def open_fragile(recipe: Any, device: str) -> FakeRenderer:
+    return _Dying(recipe, _marks(recipe), always=False)
+
+
+def open_stubborn(recipe: Any, device: str) -> FakeRenderer:
+    return _Dying(recipe, _marks(recipe), always=True)
+
+
+class _Slow(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        time.sleep(0.2)
+        return super().__call__(block)
+
+
+def open_slow(recipe: Any, device: str) -> FakeRenderer:
+    return _Slow(recipe)
+
+
+def open_broken(recipe: Any, device: str) -> FakeRenderer:
+    raise AssetError("backgrounds/x.png: the file is not a picture; remove it from the folder")
+
+
+class _Buggy(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        raise ZeroDivisionError("a bug in block %d" % block)
+
+
+def open_buggy(recipe: Any, device: str) -> FakeRenderer:
+    return _Buggy(recipe)
+
+
+class _Invalid(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        samples = super().__call__(block)
+        samples[3].arrays["depth"][5, 5] = np.inf
+        return samples
+
+
+def open_invalid(recipe: Any, device: str) -> FakeRenderer:
+    return _Invalid(recipe)
