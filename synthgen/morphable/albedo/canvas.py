@@ -1,0 +1,88 @@
+"""What every painter of a density layer works with: texels of the mean head, its landmarks, and seeded noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthgen.morphable import regions, unwrap
+from synthgen.morphable.albedo.texels import Region, Texels
+from synthgen.morphable.unwrap import HeadFrame
+
+Plane = NDArray[np.float64]
+
+# One number per noise pattern: the layers belong to a model and are the same in every process.
+_NOISE_SEED = 20170
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """texels: the chart; landmarks: (68, 3) mm, mean head; frame: where the chart's cylinder stands.
+
+    flat: (S, S, 2) frontal (x, y) mm; skin, front: (S, S) bool, the shell, and its part that faces forward.
+    """
+
+    texels: Texels
+    landmarks: NDArray[np.float64]
+    frame: HeadFrame
+    flat: Plane
+    skin: NDArray[np.bool_]
+    front: NDArray[np.bool_]
+
+    @property
+    def unit(self) -> float:
+        """Size of this head against the average one: 1 when eyes and chin lie 110 mm apart."""
+        return (self.frame.eye_y - self.frame.chin_y) / 110.0
+
+    def landmark_chart(self, rows: list[int]) -> NDArray[np.float64]:
+        """(len(rows), 2) chart coordinates of landmarks by the cylinder alone."""
+        return unwrap.cylinder_chart(self.landmarks[rows], self.frame)
+
+
+def open_canvas(texels: Texels, landmarks: NDArray[np.floating]) -> Canvas:
+    """A canvas over the texels of a mean head with iBUG-68 landmarks (68, 3), mm."""
+    points = np.asarray(landmarks, np.float64)
+    position = texels.position.astype(np.float64)
+    skin = texels.region == Region.SKIN
+    front = skin & (position[..., 2] > points[[17, 26, 48, 54], 2].min() - 15.0)
+    return Canvas(texels, points, unwrap.frame_from_landmarks(points), position[..., :2], skin, front)
+
+
+def smoothstep(values: NDArray[np.floating], low: float, high: float) -> Plane:
+    """0 at `low`, 1 at `high`, smooth between; `high` may lie below `low`."""
+    t = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def blob(canvas: Canvas, centre: NDArray[np.floating], radius: tuple[float, float]) -> Plane:
+    """Gaussian spot on the front about a frontal point (2,), mm, with standard deviations (x, y), mm."""
+    offset = (canvas.flat - np.asarray(centre)[:2]) / (np.asarray(radius) * canvas.unit)
+    return np.exp(-0.5 * (offset**2).sum(axis=-1)) * canvas.front
+
+
+def frontal_distance(canvas: Canvas, mask: NDArray[np.bool_], curve: NDArray[np.floating]) -> Plane:
+    """Frontal distance, mm, of the masked texels to a polyline (M, 2); infinite elsewhere."""
+    distance = np.full(mask.shape, np.inf)
+    distance[mask] = regions.curve_distance(canvas.flat[mask], curve)
+    return distance
+
+
+def outline_distance(canvas: Canvas, mask: NDArray[np.bool_], outline: NDArray[np.floating]) -> Plane:
+    """Signed frontal distance, mm, negative inside, of the masked texels to a closed outline (M, 2); else infinite."""
+    distance = np.full(mask.shape, np.inf)
+    distance[mask] = regions.signed_distance(canvas.flat[mask], outline)
+    return distance
+
+
+def near(canvas: Canvas, points: NDArray[np.floating], margin: float) -> NDArray[np.bool_]:
+    """(S, S) bool: front texels within the frontal bounding box of points (M, 2) widened by `margin` mm."""
+    low, high = points[:, :2].min(axis=0) - margin, points[:, :2].max(axis=0) + margin
+    return canvas.front & ((canvas.flat >= low) & (canvas.flat <= high)).all(axis=-1)
+
+
+def noise(size: int, sigma: float | tuple[float, float], pattern: int) -> Plane:
+    """(S, S) smooth noise of mean 0 and standard deviation 1; sigma in texels (rows, columns); pattern names it."""
+    rng = np.random.Generator(np.random.Philox([_NOISE_SEED, pattern]))
+    values = ndimage.gaussian_filter(rng.standard_normal((size, size)), sigma, mode="nearest")
+    return (values - values.mean()) / values.std()

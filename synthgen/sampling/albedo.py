@@ -1,0 +1,131 @@
+"""What a sampled face is painted with: absorbances of the density layers of morphable/albedo."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.morphable.albedo.names import LAYER_NAMES
+
+# RGB absorbance of one unit of density: -log of linear reflectance. Eumelanin falls with wavelength to the power 3.33
+# (Jacques 1996), flattened towards dark skin by what the surface reflects; haemoglobin has its bands in the green.
+_DERMIS = np.array([0.13, 0.30, 0.44])
+_MELANIN = np.array([0.74, 1.02, 1.28])
+_HAEMOGLOBIN = np.array([0.05, 0.52, 0.40])
+_LIPS = np.array([0.10, 0.75, 0.55])
+_PERIORBITAL = np.array([0.16, 0.24, 0.17])
+_FRECKLES = np.array([0.35, 0.62, 0.85])
+_PORES = np.array([0.9, 1.0, 1.0])
+_SCLERA = np.array([0.24, 0.27, 0.27])
+_PUPIL = np.array([3.2, 3.3, 3.3])
+_MOUTH = np.array([0.75, 1.9, 1.7])
+# Hair from red and blond to black: absorbance of full cover.
+_HAIR_LIGHT, _HAIR_RED, _HAIR_BROWN, _HAIR_BLACK = (
+    np.array(colour) for colour in ([0.75, 1.15, 1.9], [0.9, 1.9, 3.0], [2.0, 2.6, 3.2], [3.4, 3.6, 3.7])
+)
+_IRIS_COLOURS = (
+    (0.55, np.array([2.2, 3.0, 3.9])),  # brown
+    (0.18, np.array([1.5, 2.0, 2.9])),  # hazel
+    (0.19, np.array([2.0, 1.35, 1.0])),  # blue
+    (0.08, np.array([1.6, 1.35, 1.8])),  # green
+)
+DARK_SKIN = 0.9  # melanin above which light hair and eyes are not sampled
+_MELANIN_LOW, _MELANIN_HIGH = 0.08, 2.3
+
+
+@dataclass(frozen=True)
+class SkinParams:
+    """How a face is painted; every number multiplies the absorbance of its layer.
+
+    melanin: 0.08 very light to 2.3 very dark skin; haemoglobin: pale 0.5 to ruddy 1.5; lips: natural 1 to painted 2.
+    hair_darkness, hair_redness: in [0, 1]; hair_cover: 0 bald to 1; brows, lashes, stubble, freckles, pores,
+    periorbital, shade: strengths; iris: row of the iris colours.
+    """
+
+    melanin: float
+    haemoglobin: float
+    lips: float
+    hair_darkness: float
+    hair_redness: float
+    hair_cover: float
+    brows: float
+    lashes: float
+    stubble: float
+    freckles: float
+    pores: float
+    periorbital: float
+    shade: float
+    iris: int
+    iris_strength: float
+
+
+def sample_skin(rng: np.random.Generator) -> SkinParams:
+    """A random face paint; light and dark skin both common, light hair and eyes only on lighter skin."""
+    melanin = _MELANIN_LOW + (_MELANIN_HIGH - _MELANIN_LOW) * float(rng.random()) ** 1.8
+    light = melanin < DARK_SKIN
+    darkness, redness = float(rng.random()), float(rng.random())
+    bald, bearded, made_up = (bool(value) for value in rng.random(3) < (0.12, 0.40, 0.20))
+    iris_pick = float(rng.random())
+    weights = np.cumsum([weight for weight, _ in _IRIS_COLOURS])
+    return SkinParams(
+        melanin=melanin,
+        haemoglobin=float(rng.uniform(0.55, 1.35)),
+        lips=float(rng.uniform(1.2, 2.0) if made_up else rng.uniform(0.6, 1.1)),
+        hair_darkness=darkness if light else 0.75 + 0.25 * darkness,
+        hair_redness=max(0.0, 2.0 * redness - 1.2) if light else 0.0,
+        hair_cover=0.0 if bald else float(rng.uniform(0.75, 1.2)),
+        brows=float(rng.uniform(0.6, 1.15)),
+        lashes=float(rng.uniform(0.5, 1.2)) + 0.5 * made_up,
+        stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
+        freckles=float(rng.uniform(0.2, 0.9)) if light and rng.random() < 0.3 else float(rng.uniform(0.0, 0.15)),
+        pores=float(rng.uniform(0.05, 0.20)),
+        periorbital=float(rng.uniform(0.4, 1.6)),
+        shade=float(rng.uniform(0.85, 1.05)),
+        iris=int(np.searchsorted(weights, iris_pick)) if light else 0,
+        iris_strength=float(rng.uniform(0.8, 1.2)),
+    )
+
+
+def absorbance(params: SkinParams) -> NDArray[np.float32]:
+    """(K, 3) float32 absorbances of the layers of morphable/albedo/names.py."""
+    hair = _hair_colour(params)
+    colours = {
+        "dermis": _DERMIS,
+        "melanin": params.melanin * _MELANIN,
+        "haemoglobin": params.haemoglobin * _HAEMOGLOBIN,
+        # Pigment hides the colour of lips as it hides blood.
+        "lips": params.lips * _LIPS / (1.0 + 0.35 * params.melanin) + 0.12 * params.melanin,
+        "brows": params.brows * hair,
+        "lashes": params.lashes * np.maximum(hair, 0.7 * _HAIR_BROWN) * 0.75,
+        "periorbital": params.periorbital * _PERIORBITAL * (1.0 + 0.3 * params.melanin),
+        "stubble": params.stubble * hair * 0.55,
+        "freckles": params.freckles * _FRECKLES,
+        "pores": params.pores * _PORES,
+        "hair": params.hair_cover * hair,
+        "white": _SCLERA,
+        "iris": params.iris_strength * _IRIS_COLOURS[params.iris][1],
+        "dark": _PUPIL,
+        "mouth": _MOUTH,
+        "shade": params.shade * np.ones(3),
+    }
+    return np.array([colours[name] for name in LAYER_NAMES], np.float32)
+
+
+def sample_albedo(rng: np.random.Generator) -> NDArray[np.float32]:
+    """(K, 3) float32 absorbances of a random face."""
+    return absorbance(sample_skin(rng))
+
+
+def skin_record(params: SkinParams) -> dict[str, float]:
+    """The sampled numbers by name, for tables."""
+    return {name: float(value) for name, value in asdict(params).items()}
+
+
+def _hair_colour(params: SkinParams) -> NDArray[np.float64]:
+    """RGB absorbance of hair between light, brown and black, shifted towards red."""
+    lightness = 1.0 - params.hair_darkness
+    if lightness > 0.5:
+        colour = _HAIR_BROWN + (lightness - 0.5) * 2.0 * (_HAIR_LIGHT - _HAIR_BROWN)
+    else:
+        colour = _HAIR_BLACK + lightness * 2.0 * (_HAIR_BROWN - _HAIR_BLACK)
+    return colour + params.hair_redness * lightness * (_HAIR_RED - colour)
