@@ -59,8 +59,7 @@ MEASUREMENTS = (
     Measurement("lip_length", 51.1, 4.2, 48.0, 4.0, "NIOSH lip length"),
     Measurement("intercanthal_breadth", 33.3, 2.7, 31.8, 2.3, "FARKAS en-en"),
     Measurement("biocular_breadth", 91.2, 3.0, 87.8, 3.2, "FARKAS ex-ex"),
-    Measurement("lower_face_height", 72.6, 4.5, 64.3, 4.0, "FARKAS sn-gn"),
-    Measurement("mouth_to_chin", 50.7, 4.4, 43.4, 3.1, "FARKAS sto-gn"),
+    Measurement("upper_lip_height", 22.3, 2.1, 20.1, 2.0, "FARKAS sn-sto"),
     Measurement("upper_vermilion", 8.0, 1.4, 8.7, 1.3, "FARKAS ls-sto"),
     Measurement("lower_vermilion", 9.3, 1.6, 9.4, 1.5, "FARKAS sto-li"),
 )
@@ -70,10 +69,8 @@ NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
 BASELINE = 0.12
 CORRELATIONS = (
     ("face_length", "nose_length", 0.55),
-    ("face_length", "lower_face_height", 0.72),
-    ("face_length", "mouth_to_chin", 0.62),
-    ("lower_face_height", "mouth_to_chin", 0.82),
-    ("nose_length", "lower_face_height", 0.10),
+    ("face_length", "upper_lip_height", 0.35),
+    ("nose_length", "upper_lip_height", 0.05),
     ("bizygomatic_breadth", "bigonial_breadth", 0.55),
     ("bizygomatic_breadth", "head_breadth", 0.65),
     ("bizygomatic_breadth", "minimum_frontal_breadth", 0.55),

@@ -63,43 +63,43 @@ def _jaw_drop(mesh: HeadMesh) -> Field:
 
 def _smile(mesh: HeadMesh) -> Field:
     upper, lower = _lip_sides(mesh)
-    field = _pull(mesh, (27.0, -52.0, 92.0), (7.0, 7.5, -5.0), (11.0, 11.0))
+    field = _pull(mesh, (27.0, -50.0, 92.0), (7.0, 7.5, -5.0), (11.0, 11.0))
     field += _pull(mesh, (40.0, -12.0, 82.0), (1.5, 4.5, 3.0), (13.0, 12.0))
     field += _pull(mesh, (37.0, -33.0, 86.0), (2.5, 2.5, 1.0), (8.0, 9.0))
-    field += _pull(mesh, (0.0, -50.0, 105.0), (0.0, 1.6, -2.2), (13.0, 8.0)) * upper[:, None]
-    field += _pull(mesh, (0.0, -57.0, 105.0), (0.0, -0.6, -1.8), (13.0, 8.0)) * lower[:, None]
-    field += _pull(mesh, (15.0, -26.0, 97.0), (1.2, 0.8, 0.0), (6.0, 6.0))
+    field += _pull(mesh, (0.0, -48.0, 105.0), (0.0, 1.6, -2.2), (13.0, 8.0)) * upper[:, None]
+    field += _pull(mesh, (0.0, -55.0, 105.0), (0.0, -0.6, -1.8), (13.0, 8.0)) * lower[:, None]
+    field += _pull(mesh, (15.0, -23.5, 97.0), (1.2, 0.8, 0.0), (6.0, 6.0))
     return field + turn_lids(mesh, 0.02, 0.12)
 
 
 def _frown(mesh: HeadMesh) -> Field:
-    field = _pull(mesh, (25.0, -54.0, 91.0), (1.0, -6.5, -1.0), (9.0, 10.0))
-    field += _pull(mesh, (0.0, -58.0, 104.0), (0.0, 1.6, 1.2), (11.0, 9.0))
+    field = _pull(mesh, (25.0, -52.0, 91.0), (1.0, -6.5, -1.0), (9.0, 10.0))
+    field += _pull(mesh, (0.0, -56.0, 104.0), (0.0, 1.6, 1.2), (11.0, 9.0))
     field += _pull(mesh, (0.0, -79.0, 101.0), (0.0, 2.0, 1.5), (13.0, 9.0))
     return field
 
 
 def _pucker(mesh: HeadMesh) -> Field:
-    field = _pull(mesh, (24.0, -53.0, 92.0), (-8.0, 0.0, 5.0), (11.0, 12.0))
-    field += _pull(mesh, (0.0, -53.0, 105.0), (0.0, 0.0, 5.5), (13.0, 12.0))
+    field = _pull(mesh, (24.0, -51.0, 92.0), (-8.0, 0.0, 5.0), (11.0, 12.0))
+    field += _pull(mesh, (0.0, -51.0, 105.0), (0.0, 0.0, 5.5), (13.0, 12.0))
     upper, lower = _lip_sides(mesh)
-    field += _pull(mesh, (0.0, -47.0, 106.0), (0.0, 0.7, 1.0), (9.0, 5.0)) * upper[:, None]
-    field += _pull(mesh, (0.0, -60.0, 105.0), (0.0, -0.7, 1.0), (9.0, 5.0)) * lower[:, None]
+    field += _pull(mesh, (0.0, -45.0, 106.0), (0.0, 0.7, 1.0), (9.0, 5.0)) * upper[:, None]
+    field += _pull(mesh, (0.0, -58.0, 105.0), (0.0, -0.7, 1.0), (9.0, 5.0)) * lower[:, None]
     return field
 
 
 def _lips_part(mesh: HeadMesh) -> Field:
     upper, lower = _lip_sides(mesh)
-    field = _pull(mesh, (0.0, -48.0, 106.0), (0.0, 4.6, 0.6), (15.0, 10.0)) * upper[:, None]
-    field += _pull(mesh, (0.0, -59.0, 105.0), (0.0, -5.4, -0.4), (14.0, 11.0)) * lower[:, None]
-    field += _pull(mesh, (16.0, -24.0, 96.0), (0.8, 2.2, 0.0), (6.0, 6.0))
+    field = _pull(mesh, (0.0, -46.0, 106.0), (0.0, 4.6, 0.6), (15.0, 10.0)) * upper[:, None]
+    field += _pull(mesh, (0.0, -57.0, 105.0), (0.0, -5.4, -0.4), (14.0, 11.0)) * lower[:, None]
+    field += _pull(mesh, (16.0, -21.5, 96.0), (0.8, 2.2, 0.0), (6.0, 6.0))
     field += _pull(mesh, (33.0, -15.0, 87.0), (0.0, 2.0, 1.2), (11.0, 11.0))
     return field
 
 
 def _mouth_stretch(mesh: HeadMesh) -> Field:
-    field = _pull(mesh, (26.0, -53.0, 91.0), (8.5, -1.5, -6.0), (12.0, 12.0))
-    field += _pull(mesh, (0.0, -53.0, 105.0), (0.0, 0.0, -2.5), (14.0, 9.0))
+    field = _pull(mesh, (26.0, -51.0, 91.0), (8.5, -1.5, -6.0), (12.0, 12.0))
+    field += _pull(mesh, (0.0, -51.0, 105.0), (0.0, 0.0, -2.5), (14.0, 9.0))
     return field
 
 

@@ -16,7 +16,7 @@ def _grid_share(grid: HeadGrid) -> NDArray[np.float64]:
     """Share of the jaw's turn (G,) for the grid vertices."""
     degrees = np.abs(np.rad2deg(grid.theta))
     along = np.clip(degrees / MOUTH_CORNER, 0.0, 1.0)
-    rows, columns = grid.lower.shape
+    columns = grid.lower.shape[1]
     # t of the parting line in each vertex's column.
     column = np.zeros(len(grid.t), dtype=np.int64)
     for numbers in (grid.lower, grid.upper):

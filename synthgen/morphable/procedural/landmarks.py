@@ -10,9 +10,9 @@ from synthgen.morphable.template import SurfacePoints
 JAW_LEFT = ((10.0, -96.0), (22.0, -91.5), (35.0, -80.0), (52.0, -63.0), (60.0, -43.0), (65.0, -23.0), (68.5, -3.0),
             (70.0, 17.0))  # fmt: skip
 BROW_LEFT = ((7.6, 37.4), (13.5, 39.4), (20.0, 40.6), (27.0, 39.2), (36.0, 33.6))
-RIDGE_T = (21.0, 7.5, -6.0, -18.5)
-NOSE_BASE_LEFT = ((3.6, -29.4), (7.9, -28.6))
-NOSE_BASE_MIDDLE = (0.0, -30.6)
+RIDGE_T = (19.5, 8.0, -4.0, -15.5)
+NOSE_BASE_LEFT = ((3.6, -27.2), (7.9, -26.6))
+NOSE_BASE_MIDDLE = (0.0, -28.2)
 # Positions along a slit or lip border, as a fraction from the outer to the inner eye corner or of the mouth's half.
 LID_FRACTIONS = (0.34, 0.66)
 OUTER_LIP_DEG = (3.2, 9.0)

@@ -42,8 +42,9 @@ def add_lips(position: NDArray[np.float64], grid: HeadGrid) -> NDArray[np.float6
     at_line = row == key[MOUTH]
     gap = np.where(at_line, HALF_GAP * np.sign(grid.side), 0.0)
     front = z > 60.0
-    corner_pit = gauss((np.abs(np.rad2deg(grid.theta)) - MOUTH_CORNER - 0.7) / 1.6, (row - key[MOUTH]) / 2.0) * front
-    below_nose = gauss((y + 38.5) / 4.0) * front
+    corner_y = y[grid.lower[key[MOUTH], grid.mouth[0]]]
+    corner_pit = gauss((np.abs(np.rad2deg(grid.theta)) - MOUTH_CORNER - 0.7) / 1.7, (y - corner_y) / 2.6) * front
+    below_nose = gauss((y + 36.5) / 4.0) * front
     philtrum = below_nose * (0.7 * gauss((np.abs(x) - 4.6) / 1.4) - 1.1 * gauss(x / 2.2))
     return np.stack([x, y + gap * span, z + lift * front - 1.6 * corner_pit + philtrum], axis=1)
 

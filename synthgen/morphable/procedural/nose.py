@@ -8,14 +8,14 @@ from synthgen.morphable.procedural.blend import ellipsoid_height, gauss, smooth_
 
 # (y, ridge z, half width) of the dorsum from the sellion to the supratip, mm.
 DORSUM = (
-    (34.0, 97.0, 9.0), (24.0, 95.3, 8.0), (16.0, 98.8, 7.0), (6.0, 105.0, 7.5), (-5.0, 111.8, 8.0), (-13.0, 116.6, 8.5),
-    (-19.0, 118.5, 8.5), (-23.0, 115.0, 7.0), (-28.0, 106.0, 6.0), (-34.0, 94.0, 6.0),
+    (34.0, 97.0, 9.0), (21.5, 95.3, 8.0), (15.0, 98.2, 7.0), (6.0, 104.3, 7.5), (-4.0, 111.4, 8.0), (-11.0, 116.4, 8.5),
+    (-16.5, 118.5, 8.5), (-20.5, 115.0, 7.0), (-25.5, 106.0, 6.0), (-34.0, 94.0, 6.0),
 )  # fmt: skip
 DORSUM_DROP = 6.0
-TIP = ((0.0, -18.8, 110.2), (10.0, 9.3, 11.3))
-ALA = ((11.5, -23.6, 98.5), (5.7, 6.8, 10.5))
-COLUMELLA = ((0.0, -26.0, 104.5), (4.0, 5.5, 10.0))
-NOSTRIL = (6.6, -27.0)
+TIP = ((0.0, -16.4, 110.2), (10.0, 9.3, 11.3))
+ALA = ((11.6, -21.2, 98.5), (5.7, 6.8, 10.5))
+COLUMELLA = ((0.0, -23.6, 104.5), (4.0, 5.5, 10.0))
+NOSTRIL = (6.6, -24.6)
 
 
 def add_nose(position: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -26,7 +26,7 @@ def add_nose(position: NDArray[np.float64]) -> NDArray[np.float64]:
     ridge = PchipInterpolator(table[:, 0], table[:, 1])(np.clip(y, -34.0, 34.0))
     width = PchipInterpolator(table[:, 0], table[:, 2])(np.clip(y, -34.0, 34.0))
     dorsum = ridge - DORSUM_DROP * (np.sqrt(1.0 + 2.0 * (x / width) ** 2 + (x / width) ** 4) - 1.0)
-    dorsum = dorsum - 0.5 * np.maximum(y - 24.0, 0.0) ** 1.5
+    dorsum = dorsum - 0.5 * np.maximum(y - 21.5, 0.0) ** 1.5
     height = smooth_max(z, dorsum, 7.0)
     height = smooth_max(height, ellipsoid_height(x, y, *TIP), 5.0)
     height = smooth_max(height, ellipsoid_height(x, y, *COLUMELLA), 3.0)

@@ -1,6 +1,7 @@
 """The closed surface of the head: grid, mouth pouch and eye sockets, with their triangles."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def _sleeve_triangles(upper: NDArray[np.int64], rows: NDArray[np.int64], lower: 
     corners = np.array([upper[0], upper[-1]])
     ladder = np.concatenate([upper[None, 1:-1], rows, lower[None, 1:-1]])
     strips = []
-    for near, far in zip(ladder[:-1], ladder[1:], strict=True):
+    for near, far in pairwise(ladder):
         a, b, c, d = near[:-1], near[1:], far[1:], far[:-1]
         fan = np.array([[corners[0], far[0], near[0]], [near[-1], far[-1], corners[1]]])
         half = len(a) // 2

@@ -32,7 +32,7 @@ FACE_DEG = 75.0
 ROWS_UNDER_CHIN = 2
 BROW_DEG = (7.0, 36.6)
 # (y, half width) of the nose region, mm.
-NOSE_REGION = ((-31.5, 12.0), (-29.0, 17.5), (-17.0, 17.5), (-9.0, 14.0), (4.0, 10.0), (18.0, 7.5), (24.0, 5.0))
+NOSE_REGION = ((-29.0, 12.0), (-26.5, 17.5), (-14.5, 17.5), (-7.0, 14.0), (5.0, 10.0), (17.0, 7.5), (22.0, 5.0))
 
 
 def _face_triangles(grid: HeadGrid) -> NDArray[np.bool_]:

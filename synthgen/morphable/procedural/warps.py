@@ -8,9 +8,10 @@ from synthgen.morphable.procedural.eyes import globe_centre
 from synthgen.morphable.procedural.mesh import HeadMesh
 
 # (sigma in mm, amplitude in mm, spacing of centres in mm, only in front of this z) of the Gaussian kernels.
-SCALES = ((75.0, 1.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.6, 15.0, 66.0))
+SCALES = ((75.0, 2.2, 62.0, -200.0), (34.0, 1.15, 30.0, 20.0), (16.0, 0.6, 15.0, 66.0))
 # Left-right asymmetry relative to the symmetric part.
 ASYMMETRY = 0.12
+FINEST_ASYMMETRY = 30.0  # mm; finer scales are symmetric
 # Lids move with their globe within the first radius and freely beyond the second, mm from its centre.
 LID_ZONE = (15.5, 24.0)
 
@@ -42,8 +43,11 @@ def _scale_fields(mesh: HeadMesh, scale: tuple[float, float, float, float]) -> N
     skin = mesh.vertices[: len(mesh.grid.t)]
     centres = _centres(skin[skin[:, 2] > front], spacing)
     near, far = _mirrored_kernels(mesh.vertices, centres, sigma)
+    # The same spread everywhere, on the midline too, where a kernel and its mirror image coincide.
+    scatter = np.sqrt(((near + far) ** 2).sum(axis=1) + 0.3)[:, None]
+    near, far = near / scatter, far / scatter
     fields = []
-    for sign, strength in ((1.0, 1.0), (-1.0, ASYMMETRY)):
+    for sign, strength in ((1.0, 1.0), (-1.0, ASYMMETRY))[: 1 if sigma < FINEST_ASYMMETRY else 2]:
         for axis in range(3):
             mirror = -sign if axis == 0 else sign
             weight = strength * amplitude * (near + mirror * far).T
