@@ -1,0 +1,192 @@
+"""Kernels that decide which points of a mesh's surface are hidden by the mesh itself, at exact sub-pixel positions.
+
+The points are binned by pixel; then every front-facing triangle visits the pixels under its bounding box and marks the
+points behind it. Binned by rows, the points under one row of a box lie next to each other in memory.
+"""
+
+import torch
+import warp as wp
+
+from synthgen.raster.warp_rasterize import (
+    barycentric_at,
+    corners_of,
+    covers,
+    depth_at,
+    edge_values,
+    faces_camera,
+    highest,
+    is_drawable,
+    lowest,
+    setup_triangle,
+)
+from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
+
+wp.set_module_options(EXACT_FLOATS)
+
+HIDDEN = wp.constant(wp.uint8(1))
+
+
+@wp.func
+def cell_of(point: wp.vec3, height: wp.int32, width: wp.int32) -> wp.int32:
+    """Pixel that holds a point, row-major; -1 outside the frame and for NaN."""
+    inside = point[0] >= 0.0 and point[1] >= 0.0 and point[0] < float(width) and point[1] < float(height)
+    if not inside:
+        return -1
+    return int(point[1]) * width + int(point[0])
+
+
+@wp.kernel
+def count_points(
+    points: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    height: wp.int32,
+    width: wp.int32,
+    span: wp.int32,
+    count: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
+):
+    n, part = wp.tid()
+    for i in range(part * span, (part + 1) * span):
+        cell = cell_of(points[n, i], height, width)
+        if cell >= 0:
+            wp.atomic_add(count, n, cell, 1)
+
+
+@wp.kernel
+def sort_points(
+    points: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    height: wp.int32,
+    width: wp.int32,
+    span: wp.int32,
+    bound: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
+    binned: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    origin: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
+):
+    """bound holds each cell's end on entry and its start on return; origin is each binned point's index."""
+    n, part = wp.tid()
+    for i in range(part * span, (part + 1) * span):
+        cell = cell_of(points[n, i], height, width)
+        if cell >= 0:
+            slot = wp.atomic_sub(bound, n, cell, 1) - 1
+            binned[n, slot] = points[n, i]
+            origin[n, slot] = i
+
+
+@wp.struct
+class Bins:
+    """bound: (N, H W + 1) start of each pixel's points; points: (N, P); origin: (N, P) index of each."""
+
+    bound: wp.array2d(dtype=wp.int32)  # type: ignore[valid-type]
+    points: wp.array2d(dtype=wp.vec3)  # type: ignore[valid-type]
+    origin: wp.array2d(dtype=wp.int32)  # type: ignore[valid-type]
+    height: wp.int32
+    width: wp.int32
+
+
+@wp.struct
+class Hiding:
+    """own: (N, P) triangle that each point lies on; tolerance: mm by which a triangle must be nearer to hide."""
+
+    own: wp.array2d(dtype=wp.int32)  # type: ignore[valid-type]
+    perspective: wp.bool
+    near: wp.float32
+    tolerance: wp.float32
+
+
+@wp.kernel
+def hide_points(
+    vertices: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
+    bins: Bins,
+    rule: Hiding,
+    span: wp.int32,
+    hidden: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
+):
+    """One thread takes `span` triangles. Marking is idempotent, so the order of threads does not matter."""
+    n, part = wp.tid()
+    corners = vertices[n]
+    bound = bins.bound[n]
+    points = bins.points[n]
+    origin = bins.origin[n]
+    width = bins.width
+    right = float(width)
+    bottom = float(bins.height)
+    for t in range(part * span, wp.min((part + 1) * span, triangles.shape[0])):
+        k = corners_of(corners, triangles, t)
+        if faces_camera(k):
+            x0 = lowest(k.a[0], k.b[0], k.c[0])
+            x1 = highest(k.a[0], k.b[0], k.c[0])
+            y0 = lowest(k.a[1], k.b[1], k.c[1])
+            y1 = highest(k.a[1], k.b[1], k.c[1])
+            if x0 < right and x1 >= 0.0 and y0 < bottom and y1 >= 0.0 and is_drawable(k, rule.perspective, rule.near):
+                first = int(wp.where(x0 > 0.0, x0, 0.0))
+                last = int(wp.where(x1 < right - 1.0, x1, right - 1.0))
+                top = int(wp.where(y0 > 0.0, y0, 0.0))
+                end = int(wp.where(y1 < bottom - 1.0, y1, bottom - 1.0)) + 1
+                front = lowest(k.a[2], k.b[2], k.c[2]) + rule.tolerance
+                s = setup_triangle(k, rule.perspective)
+                for row in range(top, end):
+                    for j in range(bound[row * width + first], bound[row * width + last + 1]):
+                        p = points[j]
+                        if p[2] > front:
+                            e = edge_values(s, p[0], p[1])
+                            if covers(s, e):
+                                if depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
+                                    i = origin[j]
+                                    if rule.own[n, i] != t:
+                                        hidden[n, i] = HIDDEN
+
+
+@wp.kernel
+def hide_backs(
+    vertices: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
+    own: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
+    span: wp.int32,
+    hidden: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
+):
+    """Points on triangles that face away are hidden; own is -1 where there is no point."""
+    n, part = wp.tid()
+    corners = vertices[n]
+    for i in range(part * span, (part + 1) * span):
+        t = own[n, i]
+        if t >= 0:
+            if not faces_camera(corners_of(corners, triangles, t)):
+                hidden[n, i] = HIDDEN
+
+
+def launch_hidden_points(
+    points: torch.Tensor,
+    own: torch.Tensor,
+    mesh: tuple[torch.Tensor, torch.Tensor],
+    size: tuple[int, int],
+    rule: tuple[bool, float, float],
+) -> torch.Tensor:
+    """hidden (N, P) bool of checked input; mesh: vertices_image, triangles; rule: perspective, near, tolerance."""
+    start_warp()
+    place = points.device
+    device = wp.device_from_torch(place)
+    count, point_count = own.shape
+    height, width = size
+    grid = wp.from_torch(points, dtype=wp.vec3)
+    span = point_count if place.type == "cpu" else 1
+    launch_points = {"dim": (count, point_count // max(span, 1)), "device": device}
+    bound = torch.zeros((count, height * width + 1), dtype=torch.int32, device=place)
+    wp.launch(count_points, inputs=[grid, height, width, span, wp.from_torch(bound)], **launch_points)
+    bound = torch.cumsum(bound, dim=1, dtype=torch.int32)
+    bins = Bins()
+    bins.height, bins.width = height, width
+    bins.bound = wp.from_torch(bound)
+    bins.points = wp.from_torch(torch.empty_like(points), dtype=wp.vec3)
+    bins.origin = wp.from_torch(torch.empty_like(own))
+    sorting = [grid, height, width, span, bins.bound, bins.points, bins.origin]
+    wp.launch(sort_points, inputs=sorting, **launch_points)
+    hiding = Hiding()
+    hiding.own = wp.from_torch(own)
+    hiding.perspective, hiding.near, hiding.tolerance = rule
+    hidden = torch.zeros((count, point_count), dtype=torch.uint8, device=place)
+    flags = wp.from_torch(hidden)
+    corners = [wp.from_torch(mesh[0].detach(), dtype=wp.vec3), wp.from_torch(mesh[1], dtype=wp.vec3i)]
+    span_t = max(len(mesh[1]), 1) if place.type == "cpu" else 1
+    dim = (count, len(mesh[1]) // span_t)
+    wp.launch(hide_points, dim=dim, inputs=[*corners, bins, hiding, span_t, flags], device=device)
+    wp.launch(hide_backs, inputs=[*corners, hiding.own, span, flags], **launch_points)
+    return hidden.bool()
