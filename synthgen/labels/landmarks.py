@@ -9,6 +9,7 @@ from synthgen.morphable.template import SurfacePoints, Template, evaluate_points
 
 JAW_POINTS = 17
 JAW_CENTRE = 8
+_JAW = np.arange(JAW_POINTS)
 
 
 def landmarks_in_camera(
@@ -35,15 +36,15 @@ def march_jaw(
     picture is taken (Zhu et al. 2016; CONVENTIONS.md D4). yaw: (N,) radians, > 0 turns the nose to image right, so the
     far side is the subject's left, points 9..16, and its outline is the rightmost vertex.
     """
-    marched = landmarks.copy()
     lines = template.contours
-    for n, angle in enumerate(yaw):
-        side = range(JAW_CENTRE + 1, JAW_POINTS) if angle > 0 else range(JAW_CENTRE)
-        for jaw in side:
-            line = lines[jaw][lines[jaw] >= 0]
-            if len(line) == 0:
-                continue
-            candidates = vertices_image[n, torch.from_numpy(line.astype(np.int64)), :2].cpu().numpy()
-            x = candidates[:, 0]
-            marched[n, jaw] = candidates[np.argmax(x) if angle > 0 else np.argmin(x)]
+    exists = lines >= 0
+    rows = torch.from_numpy(np.where(exists, lines, 0).ravel().astype(np.int64)).to(vertices_image.device)
+    candidates = vertices_image[:, rows, :2].cpu().numpy().reshape(len(yaw), *lines.shape, 2)
+    direction = np.where(yaw > 0, 1.0, -1.0)[:, None, None]
+    outwards = np.where(exists, candidates[..., 0] * direction, -np.inf)  # (N, 17, M)
+    outermost = np.take_along_axis(candidates, outwards.argmax(axis=-1)[..., None, None], axis=2)[:, :, 0]
+    side = np.where(np.asarray(yaw)[:, None] > 0, _JAW > JAW_CENTRE, _JAW < JAW_CENTRE)
+    moves = side & exists.any(axis=1)
+    marched = landmarks.copy()
+    marched[:, :JAW_POINTS] = np.where(moves[..., None], outermost, landmarks[:, :JAW_POINTS])
     return marched

@@ -8,9 +8,6 @@ from synthgen.raster.fragments import Fragments
 from synthgen.render.heads import Heads
 from synthgen.shading.surface import Surface
 
-NAN = float("nan")
-
-
 @dataclass(frozen=True)
 class MergedFaces:
     """Label-carrying surface of N pictures, external occluders ignored.
@@ -29,50 +26,31 @@ class MergedFaces:
     ignore_mask: torch.Tensor
 
 
-def merge_faces(
-    heads: Heads, fragments: Fragments, surface: Surface, label_count: int, label_others: bool
-) -> MergedFaces:
-    """Label planes of each picture. The main head is in front of the others, as it is in the picture."""
-    main = torch.from_numpy(heads.main).to(fragments.triangle_id.device)
-    alone = len(heads.faces) == len(main)
+def merge_faces(heads: Heads, everything: Fragments, surface: Surface, label_others: bool) -> MergedFaces:
+    """Label planes of each picture. The main head is in front of the others, as it is in the picture.
 
-    def of_main(plane: torch.Tensor) -> torch.Tensor:
-        return plane if alone else plane[main].clone()
-
-    front = of_main(fragments.triangle_id)
-    planes = {
-        "barycentric": of_main(fragments.barycentric),
-        "depth": of_main(fragments.depth),
-        "normals": of_main(surface.normals),
-    }
+    everything: fragments of all triangles of all heads (M); label_others: label every head, not the main one alone.
+    """
+    alone = len(heads.faces) == len(heads.main)
+    main = torch.from_numpy(heads.main).to(everything.triangle_id.device)
+    planes = {"triangle_id": surface.labelled.triangle_id, "barycentric": surface.labelled.barycentric}
+    planes |= {"depth": surface.labelled.depth, "normals": surface.normals}
     if surface.albedo is not None and surface.shading is not None:
-        planes |= {"albedo": of_main(surface.albedo), "shading": of_main(surface.shading)}
-    ignore = torch.zeros(front.shape, dtype=torch.bool, device=front.device)
-    index = (front >= 0).to(torch.uint8)
+        planes |= {"albedo": surface.albedo, "shading": surface.shading}
+    merged = planes if alone else {name: plane[main].clone() for name, plane in planes.items()}
+    index = (merged["triangle_id"] >= 0).to(torch.uint8)
+    ignore = torch.zeros(index.shape, dtype=torch.bool, device=index.device)
     if not alone:
-        sources = {"barycentric": fragments.barycentric, "depth": fragments.depth, "normals": surface.normals}
-        sources |= {"albedo": surface.albedo, "shading": surface.shading} if "albedo" in planes else {}
+        taken = everything.triangle_id[main] >= 0
         for n in range(len(main)):
             for number, row in enumerate(range(heads.first_face[n] + 1, heads.first_face[n + 1]), start=2):
-                seen = (front[n] < 0) & (fragments.triangle_id[row] >= 0) & ~ignore[n]
-                if not label_others:
+                seen = ~taken[n] & (everything.triangle_id[row] >= 0)
+                taken[n] |= seen
+                if label_others:
+                    for name, plane in merged.items():
+                        plane[n][seen] = planes[name][row][seen]
+                    index[n][seen] = number * (planes["triangle_id"][row][seen] >= 0).to(torch.uint8)
+                else:
                     ignore[n] |= seen
-                    continue
-                index[n][seen] = number
-                front[n][seen] = fragments.triangle_id[row][seen]
-                for name, source in sources.items():
-                    planes[name][n][seen] = source[row][seen]
-    labelled = (front >= 0) & (front < label_count)
-    empty = torch.tensor(NAN, device=front.device)
-    kept = {
-        name: torch.where(labelled if plane.dim() == 3 else labelled[..., None], plane, empty)
-        for name, plane in planes.items()
-    }
-    return MergedFaces(
-        Fragments(torch.where(labelled, front, -1), kept["barycentric"], kept["depth"]),
-        kept["normals"],
-        kept.get("albedo"),
-        kept.get("shading"),
-        torch.where(labelled, index, 0),
-        ignore,
-    )
+    fragments = Fragments(merged["triangle_id"], merged["barycentric"], merged["depth"])
+    return MergedFaces(fragments, merged["normals"], merged.get("albedo"), merged.get("shading"), index, ignore)

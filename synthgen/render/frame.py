@@ -1,6 +1,7 @@
 """Recipe -> samples: scenes are sampled, rendered and labelled in blocks of 32 by absolute index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,8 @@ from synthgen.asset_io.catalogue import AssetRecord
 from synthgen.core.conventions import BLOCK
 from synthgen.core.errors import LabelError, UsageError
 from synthgen.core.label_spec import LABELS
-from synthgen.dataset.derived import TemplateArrays, derive_labels
+from synthgen.dataset.derived import derive_labels, template_arrays
 from synthgen.dataset.sample import Sample
-from synthgen.morphable.template import Template
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import RenderAssets, open_assets
 from synthgen.render.labelling import Arrays, Labelled, label_view
@@ -39,6 +39,10 @@ class Renderer:
 
     def render(self, block: int, names: Sequence[str]) -> list[Sample]:
         """The samples of a block with the labels called `names` (pairs: without view prefix)."""
+        with _one_thread():
+            return self._render(block, names)
+
+    def _render(self, block: int, names: Sequence[str]) -> list[Sample]:
         indices = range(block * BLOCK, (block + 1) * BLOCK)
         scenes = [sample_scene(self.recipe, self.assets.model, self.assets.box, index) for index in indices]
         keep_layers = any(name in INTRINSIC_LAYERS for name in names)
@@ -46,7 +50,10 @@ class Renderer:
         views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
         labelled = [label_view(view, self.assets) for view in views]
         joined = labelled[0] if len(views) == 1 else self._join_pair(views, labelled, names)
-        return [self._sample(joined, n, index, names) for n, index in enumerate(indices)]
+        samples = [self._sample(joined, n, index, names) for n, index in enumerate(indices)]
+        for sample in samples:
+            check_finite(sample)
+        return samples
 
     def records(self) -> list[AssetRecord]:
         """Every file the samples depend on."""
@@ -104,18 +111,15 @@ def render_sample(recipe: Recipe, index: int, device: str = "cpu") -> dict[str, 
     return renderer.render(index // BLOCK, names)[index % BLOCK].arrays
 
 
-def template_arrays(template: Template) -> TemplateArrays:
-    """What a dataset keeps of a template, to derive labels on reading."""
-    landmarks = template.landmarks["ibug68"]
-    return TemplateArrays(
-        template.triangles,
-        template.label_count,
-        template.uv,
-        template.parts,
-        template.pncc,
-        landmarks.triangle,
-        landmarks.barycentric,
-    )
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread: with more, matrix products may differ in the last bits, and so would the bytes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:

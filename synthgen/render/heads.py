@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from synthgen.core.conventions import CAMERA_FROM_WORLD
-from synthgen.geometry.camera import Cameras, project, to_camera_space
+from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import rotation_from_euler
 from synthgen.morphable.model import MorphableModel
 from synthgen.sampling.placement import FaceBox
@@ -57,6 +57,8 @@ def model_tensors(model: MorphableModel, device: str) -> ModelTensors:
 
 def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBox) -> Heads:
     """All heads of the scenes, evaluated (dfc equation 1) and projected (equation 2, or scaled orthographic)."""
+    from synthgen.raster.warp_pose import launch_pose_and_project
+
     faces = tuple(face for scene in scenes for face in scene.faces)
     owner = [scene for scene in scenes for _ in scene.faces]
     device = tensors.mean.device
@@ -64,9 +66,9 @@ def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBo
     vertices = torch.addmm(tensors.mean, torch.from_numpy(coefficients).to(device), tensors.basis)
     vertices = vertices.view(len(faces), -1, 3)
     cameras = _cameras(faces, owner, box, device)
-    vertices_camera = to_camera_space(cameras, vertices)
+    vertices_camera, vertices_image = launch_pose_and_project(cameras, vertices)
     first_face = np.cumsum([0, *(len(scene.faces) for scene in scenes)])
-    return Heads(faces, first_face, cameras, vertices, vertices_camera, project(cameras, vertices_camera))
+    return Heads(faces, first_face, cameras, vertices, vertices_camera, vertices_image)
 
 
 def _cameras(faces: Sequence[FaceParams], owner: Sequence[SceneParams], box: FaceBox, device: torch.device) -> Cameras:

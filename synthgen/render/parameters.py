@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.render.assets import RenderAssets
+from synthgen.sampling.albedo import skin_record
 from synthgen.sampling.scene import SceneParams
 
 DIGITS = 5
@@ -39,7 +40,7 @@ def scene_parameters(scene: SceneParams, assets: RenderAssets) -> dict[str, Any]
     if scene.focal is not None:
         parameters["focal_image_heights"] = _number(scene.focal)
     if assets.textures is None:
-        parameters["albedo_absorbance"] = _numbers(face.albedo.ravel())
+        parameters |= {f"skin_{name}": _number(value) for name, value in skin_record(face.skin).items()}
     else:
         parameters["texture_file"] = _picked(assets.textures.names, face.texture)
     return parameters

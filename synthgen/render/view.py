@@ -13,6 +13,7 @@ from synthgen.raster.rasterize import rasterize
 from synthgen.render.assets import RenderAssets
 from synthgen.render.faces import MergedFaces, merge_faces
 from synthgen.render.heads import Heads, pose_heads
+from synthgen.sampling.albedo import absorbance
 from synthgen.sampling.scene import SceneParams
 from synthgen.shading.occlude import render_occluders
 from synthgen.shading.picture import PictureLayers, Sensor, develop_pictures, shrink_coverage
@@ -51,13 +52,14 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
     size = scenes[0].size
     geometry = HeadGeometry(
         assets.tensors.triangles,
+        assets.model.template.label_count,
         assets.tensors.uv,
         vertex_normals(heads.vertices, assets.tensors.triangles, assets.adjacency),
         heads.cameras.rotation,
     )
     fragments = rasterize(heads.vertices_image, assets.tensors.triangles, size, heads.cameras.perspective)
     surface = _shade(fragments, geometry, scenes, heads, assets, options.keep_layers)
-    faces = merge_faces(heads, fragments, surface, assets.model.template.label_count, options.label_others)
+    faces = merge_faces(heads, fragments, surface, options.label_others)
     colour = surface.colour
     if options.supersampling > 1:
         colour = _supersampled_colour(geometry, scenes, heads, assets, options.supersampling)
@@ -81,7 +83,7 @@ def _shade(
     lights = np.stack([_radiance(scene, assets) for scene in scenes]).repeat(counts, axis=0)
     pixels_per_mm = np.array([face.scale for face in heads.faces]) * fragments.triangle_id.shape[1] / scenes[0].size[0]
     albedo = HeadAlbedo(
-        torch.from_numpy(padded_absorbance(np.stack([face.albedo for face in heads.faces]))).to(device),
+        torch.from_numpy(padded_absorbance(np.stack([absorbance(face.skin) for face in heads.faces]))).to(device),
         torch.from_numpy(mip_level(assets.chart, pixels_per_mm)).to(device),
         _textures(heads, assets, device),
     )

@@ -1,6 +1,7 @@
 """Expression coefficients as people use them: few movements at a time, left and right nearly alike."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ class Movement:
     columns: tuple[int, ...]
 
 
-def movements(names: tuple[str, ...]) -> list[Movement]:
+@cache
+def movements(names: tuple[str, ...]) -> tuple[Movement, ...]:
     """Movements in the order of the names: `_L`/`_R` pairs joined, gaze joined across the eyes, dependants left out."""
     column = {name: number for number, name in enumerate(names)}
     joined: list[Movement] = []
@@ -33,7 +35,7 @@ def movements(names: tuple[str, ...]) -> list[Movement]:
         members = [name] + ([partner] if partner in column and partner != name else [])
         used.update(members)
         joined.append(Movement(name.removesuffix("_L"), tuple(column[member] for member in members)))
-    return joined
+    return tuple(joined)
 
 
 def _partner(name: str) -> str | None:

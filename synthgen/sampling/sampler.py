@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from synthgen.core.seeds import Stream, rng
 from synthgen.morphable.model import MorphableModel
 from synthgen.recipe.schema import Recipe
-from synthgen.sampling.albedo import sample_albedo
+from synthgen.sampling.albedo import sample_skin
 from synthgen.sampling.background import sample_background
 from synthgen.sampling.expression import sample_expression
 from synthgen.sampling.occluder import sample_occluders
@@ -75,7 +75,7 @@ def _sample_face(
         euler=np.radians(np.array(degrees)),
         scale=scale * height / box.side,
         centre=np.array([width / 2 + shift[0] * width, height / 2 + shift[1] * height]),
-        albedo=sample_albedo(albedo_rng),
+        skin=sample_skin(albedo_rng),
         texture=float(albedo_rng.random()),
     )
 
@@ -91,7 +91,7 @@ def _stand_aside(
         centre = random.uniform(0, 1, 2) * (size[1], size[0])
         if np.hypot(*(centre - main.centre)) >= distance:
             break
-    return FaceParams(other.identity, other.expression, other.euler, scale, centre, other.albedo, other.texture)
+    return FaceParams(other.identity, other.expression, other.euler, scale, centre, other.skin, other.texture)
 
 
 def _sample_light(recipe: Recipe, random: np.random.Generator) -> LightParams:

@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.sampling.albedo import SkinParams
+
 Vector = NDArray[np.float64]
 OccluderKind = Literal["box", "ellipse", "polygon", "cutout"]
 
@@ -18,7 +20,7 @@ class FaceParams:
     euler: (3,) pitch, yaw, roll in radians (core.conventions).
     scale: pixels per mm at the depth of the model's anchor.
     centre: (2,) pixels, where the anchor (centre of the mean face's landmark box) appears.
-    albedo: (K, 3) absorbance of the procedural albedo layers; texture: in [0, 1), picks a texture file instead.
+    skin: paint of the procedural albedo; texture: in [0, 1), picks a texture file instead.
     """
 
     identity: Vector
@@ -26,7 +28,7 @@ class FaceParams:
     euler: Vector
     scale: float
     centre: Vector
-    albedo: Vector
+    skin: SkinParams
     texture: float
 
 

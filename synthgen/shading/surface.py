@@ -43,10 +43,11 @@ class HeadAlbedo:
 
 @dataclass(frozen=True)
 class HeadGeometry:
-    """triangles (T, 3) int32; uv (T, 3, 2) float32; normals (M, V, 3) float32, unit or not, model space; rotation
-    (M, 3, 3) float32, model to posed model in world axes."""
+    """triangles (T, 3) int32, the first label_count carry labels; uv (T, 3, 2) float32; normals (M, V, 3) float32, unit
+    or not, model space; rotation (M, 3, 3) float32, model to posed model in world axes."""
 
     triangles: torch.Tensor
+    label_count: int
     uv: torch.Tensor
     normals: torch.Tensor
     rotation: torch.Tensor
@@ -57,11 +58,13 @@ class Surface:
     """What is seen at each pixel centre of M pictures of one head.
 
     colour: (M, H, W, 4) float32, linear RGB premultiplied by coverage, coverage.
-    normals: (M, H, W, 3) float32, unit, camera space, NaN where nothing is seen.
-    albedo, shading: (M, H, W, 3) float32, linear, NaN where nothing is seen; None unless asked for.
+    labelled: the fragments of label-carrying triangles; -1 and NaN elsewhere.
+    normals: (M, H, W, 3) float32, unit, camera space, NaN where `labelled` is empty.
+    albedo, shading: (M, H, W, 3) float32, linear, NaN where `labelled` is empty; None unless asked for.
     """
 
     colour: torch.Tensor
+    labelled: Fragments
     normals: torch.Tensor
     albedo: torch.Tensor | None
     shading: torch.Tensor | None
@@ -112,7 +115,12 @@ def shade_heads(
         size = shape if wanted else (0, 0, 0)
         return torch.empty((*size, channels), dtype=torch.float32, device=device)
 
-    surface = Surface(plane(4), plane(3), plane(3, keep_layers), plane(3, keep_layers))
+    labelled = Fragments(
+        torch.empty(shape, dtype=torch.int32, device=device),
+        plane(3),
+        torch.empty(shape, dtype=torch.float32, device=device),
+    )
+    surface = Surface(plane(4), labelled, plane(3), plane(3, keep_layers), plane(3, keep_layers))
     table = torch.from_numpy(linear_of_byte_table()).to(device)
     launch_shade_surface(fragments, geometry, chart, albedo, light, table, surface)
-    return surface if keep_layers else Surface(surface.colour, surface.normals, None, None)
+    return surface if keep_layers else Surface(surface.colour, labelled, surface.normals, None, None)

@@ -99,13 +99,27 @@ class Mesh:
     uv: wp.array2d(dtype=wp.vec2)  # type: ignore[valid-type]
     normals: wp.array2d(dtype=wp.vec3)  # type: ignore[valid-type]
     rotation: wp.array(dtype=wp.mat33)  # type: ignore[valid-type]
+    label_count: wp.int32
+
+
+@wp.struct
+class Seen:
+    """The fragments, (M, H, W) each."""
+
+    triangle_id: wp.array3d(dtype=wp.int32)  # type: ignore[valid-type]
+    barycentric: wp.array3d(dtype=wp.vec3)  # type: ignore[valid-type]
+    depth: wp.array3d(dtype=wp.float32)  # type: ignore[valid-type]
 
 
 @wp.struct
 class Planes:
-    """What the pass writes, (M, H, W) each; albedo and shading only with keep_layers."""
+    """What the pass writes, (M, H, W) each; triangle_id, barycentric and depth where label-carrying triangles are
+    seen; albedo and shading only with keep_layers."""
 
     colour: wp.array3d(dtype=wp.vec4)  # type: ignore[valid-type]
+    triangle_id: wp.array3d(dtype=wp.int32)  # type: ignore[valid-type]
+    barycentric: wp.array3d(dtype=wp.vec3)  # type: ignore[valid-type]
+    depth: wp.array3d(dtype=wp.float32)  # type: ignore[valid-type]
     normals: wp.array3d(dtype=wp.vec3)  # type: ignore[valid-type]
     albedo: wp.array3d(dtype=wp.vec3)  # type: ignore[valid-type]
     shading: wp.array3d(dtype=wp.vec3)  # type: ignore[valid-type]
@@ -120,10 +134,21 @@ def mesh_normal(mesh: Mesh, m: wp.int32, t: wp.int32, b: wp.vec3) -> wp.vec3:
     return wp.normalize(mesh.rotation[m] * n)
 
 
+@wp.func
+def write_nothing(planes: Planes, m: wp.int32, row: wp.int32, column: wp.int32):
+    nothing = wp.vec3(wp.nan, wp.nan, wp.nan)
+    planes.triangle_id[m, row, column] = -1
+    planes.barycentric[m, row, column] = nothing
+    planes.depth[m, row, column] = wp.nan
+    planes.normals[m, row, column] = nothing
+    if planes.keep_layers:
+        planes.albedo[m, row, column] = nothing
+        planes.shading[m, row, column] = nothing
+
+
 @wp.kernel
 def shade_surface(
-    triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
-    barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
+    seen: Seen,
     mesh: Mesh,
     chart: Chart,
     sh: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
@@ -132,19 +157,14 @@ def shade_surface(
 ):
     """One thread shades `span` pixels of a row: a whole row on the CPU, where starting a thread costs 25 ns."""
     m, row, part = wp.tid()
-    nothing = wp.vec3(wp.nan, wp.nan, wp.nan)
-    for column in range(part * span, wp.min((part + 1) * span, triangle_id.shape[2])):
-        t = triangle_id[m, row, column]
+    for column in range(part * span, wp.min((part + 1) * span, seen.triangle_id.shape[2])):
+        t = seen.triangle_id[m, row, column]
         if t < 0:
             planes.colour[m, row, column] = wp.vec4(0.0, 0.0, 0.0, 0.0)
-            planes.normals[m, row, column] = nothing
-            if planes.keep_layers:
-                planes.albedo[m, row, column] = nothing
-                planes.shading[m, row, column] = nothing
+            write_nothing(planes, m, row, column)
         else:
-            b = barycentric[m, row, column]
+            b = seen.barycentric[m, row, column]
             world = mesh_normal(mesh, m, t, b)
-            planes.normals[m, row, column] = wp.vec3(world[0], -world[1], -world[2])
             uv = b[0] * mesh.uv[t, 0] + b[1] * mesh.uv[t, 1] + b[2] * mesh.uv[t, 2]
             a = wp.vec3(0.0, 0.0, 0.0)
             if chart.texture_size > 0:
@@ -154,9 +174,16 @@ def shade_surface(
             light = irradiance_over_pi(sh, m, world)
             c = wp.cw_mul(a, light)
             planes.colour[m, row, column] = wp.vec4(c[0], c[1], c[2], 1.0)
-            if planes.keep_layers:
-                planes.albedo[m, row, column] = a
-                planes.shading[m, row, column] = light
+            if t < mesh.label_count:
+                planes.triangle_id[m, row, column] = t
+                planes.barycentric[m, row, column] = b
+                planes.depth[m, row, column] = seen.depth[m, row, column]
+                planes.normals[m, row, column] = wp.vec3(world[0], -world[1], -world[2])
+                if planes.keep_layers:
+                    planes.albedo[m, row, column] = a
+                    planes.shading[m, row, column] = light
+            else:
+                write_nothing(planes, m, row, column)
 
 
 def launch_shade_surface(
@@ -175,6 +202,8 @@ def launch_shade_surface(
     mesh.uv = wp.from_torch(geometry.uv, dtype=wp.vec2)
     mesh.normals = wp.from_torch(geometry.normals, dtype=wp.vec3)
     mesh.rotation = wp.from_torch(geometry.rotation, dtype=wp.mat33)
+    mesh.label_count = geometry.label_count
+    seen = _seen(fragments)
     chart = Chart()
     chart.layers = wp.from_torch(layers.values, dtype=vec16)
     chart.level_offset = wp.from_torch(layers.offset)
@@ -185,6 +214,9 @@ def launch_shade_surface(
     chart.texture_size = albedo.textures.shape[1]
     chart.linear_of_srgb = wp.from_torch(linear_of_srgb)
     planes = Planes()
+    planes.triangle_id = wp.from_torch(surface.labelled.triangle_id)
+    planes.barycentric = wp.from_torch(surface.labelled.barycentric, dtype=wp.vec3)
+    planes.depth = wp.from_torch(surface.labelled.depth)
     planes.colour = wp.from_torch(surface.colour, dtype=wp.vec4)
     planes.normals = wp.from_torch(surface.normals, dtype=wp.vec3)
     planes.albedo = wp.from_torch(surface.albedo, dtype=wp.vec3)
@@ -196,8 +228,7 @@ def launch_shade_surface(
         shade_surface,
         dim=(count, height, width // span),
         inputs=[
-            wp.from_torch(fragments.triangle_id),
-            wp.from_torch(fragments.barycentric, dtype=wp.vec3),
+            seen,
             mesh,
             chart,
             wp.from_torch(light, dtype=wp.vec3),
@@ -206,3 +237,11 @@ def launch_shade_surface(
         ],
         device=wp.device_from_torch(fragments.triangle_id.device),
     )
+
+
+def _seen(fragments: Fragments) -> Seen:
+    seen = Seen()
+    seen.triangle_id = wp.from_torch(fragments.triangle_id)
+    seen.barycentric = wp.from_torch(fragments.barycentric, dtype=wp.vec3)
+    seen.depth = wp.from_torch(fragments.depth)
+    return seen

@@ -28,6 +28,7 @@ def random_case(seed=0, texture=False):
     uv = random.uniform(0.2, 0.8, (1, 3, 2)).astype(np.float32)
     geometry = HeadGeometry(
         torch.tensor([[0, 1, 2]], dtype=torch.int32),
+        1,
         torch.from_numpy(uv),
         torch.from_numpy(normals),
         torch.from_numpy(rotation),
@@ -105,7 +106,7 @@ def test_a_sphere_lit_from_above_has_a_bright_top():
     ids = torch.zeros((1, 1, 3), dtype=torch.int32)
     fragments = Fragments(ids, torch.eye(3)[None, None], torch.zeros(1, 1, 3))
     geometry = HeadGeometry(
-        torch.tensor([[0, 1, 2]], dtype=torch.int32), torch.full((1, 3, 2), 0.5), normals, torch.eye(3)[None]
+        torch.tensor([[0, 1, 2]], dtype=torch.int32), 1, torch.full((1, 3, 2), 0.5), normals, torch.eye(3)[None]
     )
     light = torch.zeros(1, 9, 3)
     light[0, 0] = 1.0

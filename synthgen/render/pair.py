@@ -1,0 +1,66 @@
+"""The labels between the two pictures of a pair: flow and matchability, both ways."""
+
+import numpy as np
+import torch
+
+from synthgen.labels.checks import forward_backward_error
+from synthgen.labels.matchability import match_views
+from synthgen.labels.nearest_uv import match_nearest_uv
+from synthgen.labels.view_geometry import ViewGeometry
+from synthgen.raster.interpolate import interpolate
+from synthgen.recipe.sections import Flow
+from synthgen.render.assets import RenderAssets
+from synthgen.render.labelling import Arrays
+from synthgen.render.view import View
+
+# Share of the face pixels that match, as a check of a pair.
+PairLabels = tuple[Arrays, list[dict[str, float]]]
+
+
+def label_pair(source: View, target: View, assets: RenderAssets, section: Flow) -> PairLabels:
+    """flow, flow_backward (N, H, W, 2) and matchability, matchability_backward (N, H, W), and the checks of each pair.
+
+    section: `exact` (DESIGN, flow) or `nearest_uv` (dfc section 3.3) with its threshold.
+    """
+    match = _match_exactly if section.method == "exact" else _match_by_uv
+    flow, code = match(source, target, assets, section)
+    flow_backward, code_backward = match(target, source, assets, section)
+    errors = forward_backward_error(flow, flow_backward, code)
+    arrays = {
+        "flow": flow.cpu().numpy(),
+        "flow_backward": flow_backward.cpu().numpy(),
+        "matchability": code.cpu().numpy(),
+        "matchability_backward": code_backward.cpu().numpy(),
+    }
+    shares = [_matchable_share(codes) for codes in arrays["matchability"]]
+    checks = [
+        {"forward_backward_px": float(error), "matchable_share": share}
+        for error, share in zip(errors, shares, strict=True)
+    ]
+    return arrays, checks
+
+
+def _match_exactly(
+    source: View, target: View, assets: RenderAssets, section: Flow
+) -> tuple[torch.Tensor, torch.Tensor]:
+    triangles, label_count = assets.tensors.triangles, assets.model.template.label_count
+    return match_views(_geometry(source), _geometry(target), triangles, label_count)
+
+
+def _match_by_uv(source: View, target: View, assets: RenderAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
+    charts = [
+        interpolate(view.faces.fragments, assets.tensors.triangles, assets.tensors.uv) for view in (source, target)
+    ]
+    return match_nearest_uv(charts[0], charts[1], section.threshold)
+
+
+def _geometry(view: View) -> ViewGeometry:
+    heads = view.heads
+    return ViewGeometry(
+        view.faces.fragments, heads.vertices_camera, heads.vertices_image, heads.cameras, view.occluder_mask
+    )
+
+
+def _matchable_share(codes: np.ndarray) -> float:
+    face = codes != 0
+    return float((codes == 1).sum() / max(int(face.sum()), 1))
