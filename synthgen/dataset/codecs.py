@@ -74,12 +74,11 @@ def decode_meta(data: bytes) -> dict[str, Any]:
     """The dict {index, parameters, checks} of a meta member. Raises DatasetError when it is damaged."""
     try:
         content = json.loads(data)
-        if not isinstance(content["index"], int):
-            raise ValueError("index is not a number")
-        if not (isinstance(content["parameters"], dict) and isinstance(content["checks"], dict)):
-            raise ValueError("parameters or checks is not an object")
+        kinds = [type(content[key]) for key in ("index", "parameters", "checks")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DatasetError(f"the meta member is damaged: {error}") from error
+        raise DatasetError(f"the meta member is damaged: {error!r}") from error
+    if kinds != [int, dict, dict]:
+        raise DatasetError(f"the meta member is damaged: index, parameters and checks are {kinds}")
     return dict(content)
 
 

@@ -56,7 +56,9 @@ class LabelPlanes:
         frames: list[bytes] = []
         masks: dict[bytes, tuple[int, MaskPixels]] = {}
 
-        def append(name: str, coding: int, payload: bytes, count: int, mask_row: int = NO_MASK, origin: float = 0.0) -> None:
+        def append(
+            name: str, coding: int, payload: bytes, count: int, mask_row: int = NO_MASK, origin: float = 0.0
+        ) -> None:
             frames.append(self._compressor.compress(payload))
             rows.append(PlaneRow(name, coding, mask_row, count, len(frames[-1]), origin))
 

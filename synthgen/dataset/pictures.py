@@ -68,6 +68,16 @@ def encode_png(picture: Picture) -> bytes:
     return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
+def plain_png(array: NDArray[Any]) -> bytes:
+    """PNG bytes, well compressed, of (H, W) or (H, W, 3) uint8 or uint16, for export to other tools."""
+    height, width = array.shape[:2]
+    raw = np.ascontiguousarray(array, np.dtype(array.dtype).newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), raw], axis=1)  # filter "None"
+    header = struct.pack(">IIBBBBB", width, height, 8 * array.dtype.itemsize, 2 if array.ndim == 3 else 0, 0, 0, 0)
+    body = zlib.compress(rows.tobytes(), 6)
+    return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
 def decode_png(data: bytes, size: tuple[int, int]) -> Picture:
     """The picture (H, W, 3) uint8 of bytes from `encode_png`. Raises DatasetError for anything else."""
     chunks = _read_chunks(data)

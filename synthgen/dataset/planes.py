@@ -69,7 +69,7 @@ def _quantize_barycentric(values: Array, context: PlaneContext) -> Array | None:
     pair = np.ascontiguousarray(values.T[:2])
     if values.size and (values.min() < -1e-4 or values.max() > 1.0 + 1e-4):
         return None
-    words = (np.clip(pair, 0.0, 1.0) * np.float32(BARYCENTRIC_STEPS) + np.float32(0.5)).astype(np.uint16)
+    words: Array = (np.clip(pair, 0.0, 1.0) * np.float32(BARYCENTRIC_STEPS) + np.float32(0.5)).astype(np.uint16)
     # Two weights rounded up may exceed one together, and the third would become negative.
     excess = words[0].astype(np.int32) + words[1] - BARYCENTRIC_STEPS
     for pixel in np.flatnonzero(excess > 0):
@@ -142,8 +142,8 @@ def _quantize_flow(signed: type, unsigned: type, limit: float) -> Callable[[Arra
 
 
 def _restore_flow(words: Array, context: PlaneContext) -> Array:
-    signed = words.view(np.int16 if words.dtype == np.uint16 else np.int32)
-    return (signed.T * FLOW_STEP_PX).astype(np.float32)
+    signed: Array = words.view(f"i{words.dtype.itemsize}").T
+    return np.multiply(signed, FLOW_STEP_PX).astype(np.float32)
 
 
 def _quantize_float16(values: Array, context: PlaneContext) -> Array | None:

@@ -3,6 +3,7 @@
 import bisect
 import hashlib
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,19 @@ class Dataset:
         row = bisect.bisect_right(self._firsts, position) - 1
         return self.manifest.shard_range(self._shards[row]).start + position - self._firsts[row]
 
+    @property
+    def shard_sizes(self) -> list[int]:
+        """Number of samples of each shard that is there, in order."""
+        return [stop - start for start, stop in pairwise(self._firsts)]
+
+    def position_of(self, sample: int) -> int:
+        """The position of a sample number. Raises IndexError when its shard is not there."""
+        shard = sample // self.manifest.shard_size
+        row = bisect.bisect_left(self._shards, shard)
+        if row == len(self._shards) or self._shards[row] != shard:
+            raise IndexError(f"sample {sample} is not in {self.path}")
+        return self._firsts[row] + sample - self.manifest.shard_range(shard).start
+
     def shard_of(self, position: int) -> int:
         """The number of the shard that holds a position."""
         return self.sample_index(position) // self.manifest.shard_size
@@ -132,7 +146,7 @@ class Dataset:
 
     def meta(self, position: int) -> dict[str, Any]:
         """The dict {index, parameters, checks} of a sample."""
-        return decode_meta(self.members(position)[-1])
+        return decode_meta(self._files.read_member(self.sample_index(position), -1))
 
     def close(self) -> None:
         """Release open files; the dataset opens them again when read."""
@@ -149,9 +163,7 @@ class Dataset:
         return view
 
 
-def open_dataset(
-    path: str | Path, *, matchability: Policy | None = None, allow_incomplete: bool = False
-) -> Dataset:
+def open_dataset(path: str | Path, *, matchability: Policy | None = None, allow_incomplete: bool = False) -> Dataset:
     """The dataset in folder `path`.
 
     matchability: adds `matchability_mask` to the samples of pairs, see `Dataset.with_policy`;

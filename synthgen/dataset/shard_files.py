@@ -41,21 +41,22 @@ class ShardFiles:
 
     def read(self, sample: int) -> list[bytes]:
         """The members of a sample, each compared with its crc. Raises DatasetError naming shard, sample and member."""
+        return [self.read_member(sample, member) for member in range(len(self._layout.members))]
+
+    def read_member(self, sample: int, member: int) -> bytes:
+        """One member of a sample, by its place in `layout.members`, after comparing its crc."""
         shard = sample // self._manifest.shard_size
         index = self.index(shard)
         content = self._map(shard)
-        members = []
-        for (suffix, _), (offset, length, crc) in zip(
-            index.members, index.entries[sample - index.start].tolist(), strict=True
-        ):
-            data = content[offset : offset + length]
-            if zlib.crc32(data) != crc or len(data) != length:
-                raise DatasetError(
-                    f"{self._path / index.file}: sample {sample}, member {member_name(sample, suffix)} is damaged "
-                    f"(crc32 differs from the index); delete the shard and run generate --resume to rebuild it"
-                )
-            members.append(data)
-        return members
+        offset, length, crc = index.entries[sample - index.start, member].tolist()
+        data = content[offset : offset + length]
+        if zlib.crc32(data) != crc or len(data) != length:
+            name = member_name(sample, index.members[member][0])
+            raise DatasetError(
+                f"{self._path / index.file}: sample {sample}, member {name} is damaged (its crc32 is not the one in "
+                "the index); delete the shard and run generate --resume to rebuild it"
+            )
+        return data
 
     def close(self) -> None:
         """Release the memory maps."""

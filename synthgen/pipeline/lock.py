@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from synthgen.core.errors import DatasetError, LockError
 
@@ -31,7 +31,7 @@ class RunLock:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "RunLock":
+    def __enter__(self) -> Self:
         try:
             self._acquire()
         except OSError as error:
@@ -74,6 +74,23 @@ class RunLock:
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_S):
             os.utime(self._handle)
+
+
+def lock_owner(folder: Path) -> dict[str, Any] | None:
+    """Who holds a folder, {"pid", "host", "age"}; None when no run of this computer does."""
+    try:
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        owner = _owner(handle)
+        elsewhere = owner.get("host", socket.gethostname()) != socket.gethostname()
+        return owner if elsewhere and owner["age"] < STALE_S else None
+    except BlockingIOError:
+        return _owner(handle)
+    finally:
+        os.close(handle)
 
 
 def _owner(handle: int) -> dict[str, Any]:

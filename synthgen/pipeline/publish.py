@@ -3,9 +3,7 @@
 `open_store` gives a folder of this computer or, for a URL, an object store through fsspec.
 """
 
-import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,9 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from synthgen.core.errors import DatasetError
-
-TEMPORARY_PREFIX = ".tmp-"
-_NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+from synthgen.dataset.whole_file import TEMPORARY_PREFIX, create_whole, write_error
 
 
 class Store(Protocol):
@@ -49,20 +45,8 @@ class LocalStore:
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
         """See `Store.create`."""
-        temporary = self.folder / f"{TEMPORARY_PREFIX}{name}-{os.getpid()}"
-        try:
-            with open(temporary, "wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.folder / name)
-            sync_folder(self.folder)
-        except OSError as error:
-            _remove_quietly(temporary)
-            raise write_error(self.folder / name, error) from error
-        except BaseException:
-            _remove_quietly(temporary)
-            raise
+        with create_whole(self.folder / name) as stream:
+            yield stream
 
     def read(self, name: str) -> bytes | None:
         """See `Store.read`."""
@@ -88,7 +72,8 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         """See `Store.remove`."""
-        _remove_quietly(self.folder / name)
+        with suppress(OSError):
+            (self.folder / name).unlink()
 
 
 class RemoteStore:
@@ -176,28 +161,3 @@ def sweep_temporary(store: Store, pid: int | None = None) -> int:
     for name in stale:
         store.remove(name)
     return len(stale)
-
-
-def write_error(target: str | Path, error: OSError) -> DatasetError:
-    """What to tell a user when a file cannot be written."""
-    reason = f"{target} cannot be written: {error.strerror or error}"
-    if error.errno not in _NO_SPACE:
-        return DatasetError(reason)
-    free = ""
-    with suppress(OSError):
-        free = f" ({shutil.disk_usage(Path(target).parent).free:,} bytes free there)"
-    return DatasetError(f"{reason}{free}; make room or choose another folder, then run again with --resume")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside the folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove_quietly(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()

@@ -26,7 +26,8 @@ from synthgen.pipeline.plan import plan_shards, sound_index
 from synthgen.pipeline.publish import LocalStore, Store, open_store, publish_bytes, sweep_temporary
 from synthgen.pipeline.session import RENDERER, RendererFacts, RendererSpec
 from synthgen.pipeline.versions import cpu_family, library_versions
-from synthgen.pipeline.workers import Finished, InlinePool, Pool, WorkerPool
+from synthgen.pipeline.worker import Finished
+from synthgen.pipeline.workers import InlinePool, Pool, WorkerPool
 from synthgen.recipe.fingerprint import canonical_recipe, difference, fingerprint
 from synthgen.recipe.schema import Recipe
 
@@ -213,9 +214,14 @@ def _refuse_other_recipe(store: Store, existing: Manifest | None, recipe: Recipe
     lines = difference(existing.canonical, canonical_recipe(recipe))
     if lines:
         raise _other_dataset(store, lines)
-    for name, found, asked in (("count", existing.count, count), ("shard_size", existing.shard_size, recipe.shard_size)):
+    for name, found, asked in (
+        ("count", existing.count, count),
+        ("shard_size", existing.shard_size, recipe.shard_size),
+    ):
         if found != asked:
-            raise DatasetError(f"{store.location} was planned with {name} {found}, not {asked}; use {found} to resume it")
+            raise DatasetError(
+                f"{store.location} was planned with {name} {found}, not {asked}; use {found} to resume it"
+            )
     if not resume:
         raise DatasetError(
             f"{store.location} already holds this dataset; add --resume to finish it, or choose another output folder"

@@ -10,8 +10,10 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from synthgen.core.errors import SynthgenError
 from synthgen.dataset.manifest import ShardRange
@@ -71,13 +73,14 @@ def main(handle: int) -> None:
         os._exit(1)  # the parent is gone; its successor sweeps what is left
     except SynthgenError as error:
         connection.send(Refused(type(error).__name__, str(error)))
-    except BaseException:
+    except Exception:  # noqa: BLE001 - whatever it is, the run reports it
         connection.send(Crashed(traceback.format_exc()))
 
 
-def build_and_report(session: Session, planned: ShardRange, stamp: Stamp, send: object) -> Finished:
+def build_and_report(
+    session: Session, planned: ShardRange, stamp: Stamp, send: Callable[[Working], object]
+) -> Finished:
     """Build one shard; `send` takes a Working after each block."""
-    assert callable(send)
     built = session.build(planned, stamp, lambda samples, size: send(Working(planned.shard, samples, size)))
     samples = planned.stop - planned.start
     return Finished(planned.shard, samples, built.index.bytes, built.seconds, peak_memory())
@@ -89,12 +92,11 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _serve(connection: "Connection[object, object]") -> None:
-    spec, location = connection.recv()  # type: ignore[misc]
-    session = Session(spec, location)
+def _serve(connection: "Connection[Any, Any]") -> None:
+    session = Session(*connection.recv())
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     connection.send(Ready(session.facts()))
     while (task := connection.recv()) is not None:
-        planned, stamp = task  # type: ignore[misc]
+        planned, stamp = task
         connection.send(build_and_report(session, planned, stamp, connection.send))

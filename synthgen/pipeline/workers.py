@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from synthgen.core import errors
 from synthgen.core.environment import single_threaded_children
@@ -33,7 +33,7 @@ class Pool(Protocol):
 
     restarts: int
 
-    def __enter__(self) -> "Pool": ...
+    def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
@@ -48,7 +48,7 @@ class InlinePool:
         self.restarts = 0
         self._session = Session(spec, location)
 
-    def __enter__(self) -> "InlinePool":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -93,7 +93,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._queue: deque[ShardRange] = deque()
 
-    def __enter__(self) -> "WorkerPool":
+    def __enter__(self) -> Self:
         try:
             for _ in range(self._count):
                 self._start_worker()
@@ -143,7 +143,7 @@ class WorkerPool:
             if isinstance(message, Refused):
                 raise _rebuilt_error(message)
             if isinstance(message, Crashed):
-                raise RuntimeError(f"a worker failed{_doing(worker.task)}:\n{message.trace}")
+                raise _bug(worker.task, message.trace)
             if isinstance(message, Ready):
                 self._accept(worker, message.facts)
             if isinstance(message, Finished):
@@ -182,8 +182,7 @@ class WorkerPool:
     def _start_worker(self) -> None:
         here, there = Pipe()
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; "
-            f"from synthgen.pipeline.worker import main; main({there.fileno()})"
+            f"import sys; sys.path[:] = {sys.path!r}; from synthgen.pipeline.worker import main; main({there.fileno()})"
         )
         with single_threaded_children():
             process = subprocess.Popen(
@@ -218,6 +217,10 @@ class WorkerPool:
 def _rebuilt_error(message: Refused) -> SynthgenError:
     kind = getattr(errors, message.kind, SynthgenError)
     return RecipeError(message.message.splitlines()) if kind is RecipeError else kind(message.message)
+
+
+def _bug(task: ShardRange | None, trace: str) -> RuntimeError:
+    return RuntimeError(f"a worker failed{_doing(task)}:\n{trace}")
 
 
 def _doing(task: ShardRange | None) -> str:

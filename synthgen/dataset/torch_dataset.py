@@ -1,0 +1,170 @@
+"""A dataset for torch: by index, or as a stream whose order does not depend on the number of processes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import IterableDataset, get_worker_info
+
+from synthgen.core.errors import UsageError
+from synthgen.dataset.order import EpochOrder
+from synthgen.dataset.reader import Dataset, Policy, open_dataset
+
+Transform = Callable[[dict[str, NDArray[Any]]], Any]
+_EPOCH, _POSITION = 0, 1
+
+
+def to_tensors(arrays: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    """The arrays of a sample as tensors of the same shape and type."""
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+class MapFaces(TorchDataset[Any]):
+    """Samples by position.
+
+    source: a dataset folder, or what `open_dataset` returned; transform: dict of arrays -> item (default: tensors);
+    matchability: see `open_dataset`.
+    """
+
+    def __init__(
+        self, source: str | Path | Dataset, transform: Transform = to_tensors, matchability: Policy | None = None
+    ) -> None:
+        self.dataset = _open(source, matchability)
+        self._transform = transform
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.dataset)
+
+    def __getitem__(self, position: int) -> Any:
+        """The item at a position."""
+        return self._transform(self.dataset[position])
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How a stream is ordered and divided.
+
+    seed: of the order; shuffle: False keeps the order of the dataset; window: shards that are mixed at a time;
+    batch_size: of the loader of each rank, so that the batches of a step together hold the same samples for any number
+    of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
+    ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many).
+    """
+
+    seed: int = 0
+    shuffle: bool = True
+    window: int = 16
+    batch_size: int = 1
+    ending: Literal["keep", "drop"] = "keep"
+
+
+class IterableFaces(IterableDataset[Any]):
+    """Samples as a seeded, resumable stream.
+
+    The order of an epoch is fixed by the seed alone. Ranks and loader workers divide it by position: in the step that
+    begins at position p, rank r of W takes p + r, p + r + W, ...; workers of a rank take its batches in turn. So the
+    state of training is (epoch, position), and goes on with any number of ranks and workers.
+
+    source, transform, matchability: as for `MapFaces`; rank, world_size: None takes those of torch.distributed when it
+    is initialised, else 0 of 1.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | Dataset,
+        options: StreamOptions | None = None,
+        *,
+        transform: Transform = to_tensors,
+        matchability: Policy | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        self.dataset = _open(source, matchability)
+        self.options = options or StreamOptions()
+        self._transform = transform
+        self._rank, self._world_size = _place(rank, world_size)
+        if self.options.batch_size < 1 or self.options.window < 1:
+            raise UsageError(f"batch_size and window must be at least 1: {self.options}")
+        # Shared, so that workers that live through several epochs see what `set_epoch` says.
+        self._state = torch.zeros(2, dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        """Number of samples that this rank takes from the current position to the end of the epoch."""
+        start, stop = self._span()
+        return max(0, -(-(stop - start - self._rank) // self._world_size))
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items of this rank and loader worker, from the current position to the end of the epoch."""
+        info = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
+        order = EpochOrder(
+            self.dataset.shard_sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle
+        )
+        start, stop = self._span()
+        batch, ranks = self.options.batch_size, self._world_size
+        for step in range(start + worker * batch * ranks, stop, workers * batch * ranks):
+            for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
+                yield self._transform(self.dataset[order[position]])
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        return int(self._state[_EPOCH])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin an epoch at its first sample; call before the loader is iterated."""
+        self._state[_EPOCH] = epoch
+        self._state[_POSITION] = 0
+
+    def state_dict(self, batches: int = 0) -> dict[str, int]:
+        """Where training stands after this rank has taken `batches` full batches from the current position.
+
+        The number comes from the training loop, because loader workers fetch ahead of it. Equal on all ranks.
+        """
+        position = int(self._state[_POSITION]) + batches * self.options.batch_size * self._world_size
+        return {
+            "epoch": self.epoch,
+            "position": min(position, len(self.dataset)),
+            "seed": self.options.seed,
+            "samples": len(self.dataset),
+        }
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from a state. Raises UsageError when it belongs to another order or dataset."""
+        expected = {"seed": self.options.seed, "samples": len(self.dataset)}
+        found = {name: state.get(name) for name in expected}
+        if found != expected:
+            raise UsageError(f"the saved state is of another stream: it has {found}, this one {expected}")
+        self._state[_EPOCH] = state["epoch"]
+        self._state[_POSITION] = state["position"]
+
+    def _span(self) -> tuple[int, int]:
+        """First position and end of what is left of the epoch."""
+        start, stop = int(self._state[_POSITION]), len(self.dataset)
+        if self.options.ending == "drop":
+            step = self.options.batch_size * self._world_size
+            stop = start + (stop - start) // step * step
+        return start, stop
+
+
+def _open(source: str | Path | Dataset, matchability: Policy | None) -> Dataset:
+    if isinstance(source, Dataset):
+        return source if matchability is None else source.with_policy(matchability)
+    return open_dataset(source, matchability=matchability)
+
+
+def _place(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    if (rank is None) != (world_size is None):
+        raise UsageError("give both rank and world_size, or neither")
+    if rank is None or world_size is None:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+    if not 0 <= rank < world_size:
+        raise UsageError(f"rank {rank} is not within world size {world_size}")
+    return rank, world_size
