@@ -126,13 +126,13 @@ def hide_points(
                 for row in range(top, end):
                     for j in range(bound[row * width + first], bound[row * width + last + 1]):
                         p = points[j]
-                        if p[2] > front:
-                            e = edge_values(s, p[0], p[1])
-                            if covers(s, e):
-                                if depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
-                                    i = origin[j]
-                                    if rule.own[n, i] != t:
-                                        hidden[n, i] = HIDDEN
+                        e = edge_values(s, p[0], p[1])
+                        # One branch that is seldom taken instead of four that cannot be predicted.
+                        if wp.where(p[2] > front, lowest(e[0], e[1], e[2]), -1.0) >= 0.0:
+                            if covers(s, e) and depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
+                                i = origin[j]
+                                if rule.own[n, i] != t:
+                                    hidden[n, i] = HIDDEN
 
 
 @wp.kernel
