@@ -66,7 +66,7 @@ def read_image_reduced(path: str | Path, min_height: int, min_width: int) -> Pix
         data = Path(path).read_bytes()
     except OSError as error:
         raise AssetError(f"{path}: {_system_problem(error)}") from error
-    pixels = _decode_plain_jpeg(data, min_height, min_width)
+    pixels = _decode_plain_jpeg(path, data, min_height, min_width)
     if pixels is not None:
         return pixels
     problem = _file_problem(io.BytesIO(data))
@@ -82,7 +82,7 @@ def resize_crop(image: Image.Image, box: tuple[float, float, float, float], size
     return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
-def _decode_plain_jpeg(data: bytes, min_height: int, min_width: int) -> Pixels | None:
+def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels | None:
     """The fast way for the common file; None when the slow way has to judge, convert or explain it."""
     if not data.startswith(_JPEG_START):
         return None
@@ -92,8 +92,10 @@ def _decode_plain_jpeg(data: bytes, min_height: int, min_width: int) -> Pixels |
             return None
         # Below a factor of 2 decoding at a reduced size is slower than decoding all of it.
         return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width, min_factor=2)
-    except ValueError:
-        # Its strict mode also refuses harmless oddities; Pillow decides what is damaged.
+    except ValueError as error:
+        # Missing data is damage, which Pillow would fill with gray; other complaints of the strict mode are harmless.
+        if "remature end" in str(error):
+            raise _damaged(path, error) from error
         return None
 
 
@@ -106,9 +108,11 @@ def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_widt
                     image.draft("RGB", (min_width, min_height))
                 return np.array(image.convert("RGB"))
     except _DECODE_ERRORS as error:
-        raise AssetError(
-            f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | Path, error: Exception | Warning) -> AssetError:
+    return AssetError(f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it")
 
 
 def _system_problem(error: OSError) -> str:
@@ -123,12 +127,15 @@ def _file_problem(file: BinaryIO) -> str | None:
     head = file.read(_PNG_BIT_DEPTH_AT + 1)
     if not head:
         return "the file is empty (0 bytes)"
-    file.seek(0)
+    if head.startswith(b"RIFF"):
+        # Pillow opens a WebP file only as a whole, so a truncated one would seem to have a damaged header.
+        return _end_problem(file, head) or _header_problem(file, head)
     return _header_problem(file, head) or _end_problem(file, head)
 
 
 def _header_problem(file: BinaryIO, head: bytes) -> str | None:
     try:
+        file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(file, formats=FORMATS) as image:
