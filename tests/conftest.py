@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from synthgen.morphable.loaders.ict_facekit import IctArrays, convert_ict
 from synthgen.morphable.model_file import save_model
+
+# A process that makes samples has one thread, and so have the tests that compare with it.
+torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -38,3 +42,19 @@ def ict_model_path(ict_arrays: IctArrays, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("ict") / "ict.npz"
     save_model(convert_ict(ict_arrays), path)
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked gpu are skipped, and counted, where there is no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the run did not look at."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    terminalreporter.write_line(f"real data: {'used' if SHARED_DATA.is_dir() else 'absent'}")
+    terminalreporter.write_line(f"skipped tests: {len(skipped)}")
