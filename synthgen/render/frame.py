@@ -48,7 +48,7 @@ class Renderer:
         keep_layers = any(name in INTRINSIC_LAYERS for name in names)
         options = ViewOptions(self.recipe.sensor.supersampling, keep_layers, self.recipe.other_faces == "label")
         views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
-        labelled = [label_view(view, self.assets) for view in views]
+        labelled = [label_view(view, self.assets, names) for view in views]
         joined = labelled[0] if len(views) == 1 else self._join_pair(views, labelled, names)
         samples = [self._sample(joined, n, index, names) for n, index in enumerate(indices)]
         for sample in samples:

@@ -1,5 +1,6 @@
 """View -> label arrays: every stored label of one picture, as NumPy arrays with the batch first."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.core.label_spec import LABELS
 from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import euler_from_rotation
 from synthgen.labels.checks import coverage, landmark_depth_error, reprojection_error
@@ -32,9 +32,11 @@ class Labelled:
     checks: list[dict[str, float]]
 
 
-def label_view(view: View, assets: RenderAssets) -> Labelled:
-    """Every label with view "image" that is not derived from others."""
-    arrays = pixel_arrays(view) | landmark_arrays(view, assets) | parameter_arrays(view, assets)
+def label_view(view: View, assets: RenderAssets, names: Collection[str]) -> Labelled:
+    """The labels with view "image" that are not derived from others; landmarks only if one is among `names`."""
+    arrays = pixel_arrays(view) | parameter_arrays(view, assets)
+    if any("landmarks" in name for name in names):
+        arrays |= landmark_arrays(view, assets)
     parameters = [scene_parameters(scene, assets) for scene in view.scenes]
     for values, pose in zip(parameters, arrays["camera_from_world"], strict=True):
         values["origin_depth"] = float(pose[2, 3])
@@ -131,18 +133,12 @@ def _checks(view: View, assets: RenderAssets, arrays: Arrays) -> list[dict[str, 
     own = view.faces.fragments
     reprojection = reprojection_error(own, assets.tensors.triangles, heads.vertices_camera[main], main_cameras(heads))
     shares = coverage(own.triangle_id)
-    return [
-        {
-            "coverage": float(shares[n]),
-            "reprojection_px": float(reprojection[n]),
-            "landmark_depth_mm": landmark_depth_error(
-                arrays["depth"][n], arrays["landmarks_2d"][n], arrays["landmarks_3d"][n], arrays["landmarks_visibility"][n]
-            ),
-        }
-        for n in range(len(shares))
+    checks = [
+        {"coverage": float(share), "reprojection_px": float(error)}
+        for share, error in zip(shares, reprojection, strict=True)
     ]
-
-
-def is_picture_label(name: str) -> bool:
-    """Whether a label exists once per picture (and takes a prefix in pairs)."""
-    return LABELS[name].view == "image"
+    if "landmarks_2d" in arrays:
+        names = ("depth", "landmarks_2d", "landmarks_3d", "landmarks_visibility")
+        for values, *own_arrays in zip(checks, *(arrays[name] for name in names), strict=True):
+            values["landmark_depth_mm"] = landmark_depth_error(*own_arrays)
+    return checks
