@@ -20,7 +20,7 @@ META_CODEC = "json"
 class SampleLayout:
     """The arrays of a sample.
 
-    kind: "images" or "pairs"; size: (H, W) pixels; labels: in the order of the label table, "parameters" already spelled out;
+    kind: "images" or "pairs"; size: (H, W) pixels; labels: in the order of the label table, "parameters" spelled out;
     codec: picture codec, "jpeg" or "png".
     """
 

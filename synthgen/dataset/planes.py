@@ -30,7 +30,7 @@ _UNIT_STEPS = 65534
 
 @dataclass(frozen=True)
 class PlaneContext:
-    """What a coding may know besides the values. label: name in the label table; origin: depth of the model origin, mm."""
+    """What a coding may know besides the values. label: name in the label table; origin: mm, of the depth."""
 
     label: str
     origin: float = 0.0

@@ -109,7 +109,7 @@ class Dataset:
 
     @property
     def table(self) -> "pyarrow.Table":
-        """One row per complete sample with every sampled parameter; rebuilt from the shards when the file is missing."""
+        """One row per complete sample with every sampled parameter; rebuilt in memory when the file is missing."""
         from synthgen.dataset.table import build_table, read_table
 
         rows = read_table(self.path / TABLE_FILE) if self.complete else None

@@ -91,7 +91,8 @@ class IterableFaces(IterableDataset[Any]):
         if self.options.batch_size < 1 or self.options.window < 1:
             raise UsageError(f"batch_size and window must be at least 1: {self.options}")
         # Shared, so that workers that live through several epochs see what `set_epoch` says.
-        self._state = torch.zeros(2, dtype=torch.int64).share_memory_()
+        self._state = torch.zeros(2, dtype=torch.int64)
+        self._state.share_memory_()
 
     def __len__(self) -> int:
         """Number of samples that this rank takes from the current position to the end of the epoch."""

@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are whole: temporary name, fsync, rename, fsync of the folder."""
+"""Files that appear under their final name only when they are whole: temporary name, fsync, rename, folder fsync."""
 
 import errno
 import os

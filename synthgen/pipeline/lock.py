@@ -110,5 +110,6 @@ def _is_same_file(handle: int, path: Path) -> bool:
 
 
 def _held_message(path: Path, owner: dict[str, Any]) -> str:
-    who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}, last sign of life {owner.get('age', 0):.0f} s ago"
+    pid, host, age = owner.get("pid", "?"), owner.get("host", "?"), owner.get("age", 0.0)
+    who = f"process {pid} on {host}, last sign of life {age:.0f} s ago"
     return f"{path.parent} is in use by another run ({who}); wait for it, stop it, or choose another output folder"

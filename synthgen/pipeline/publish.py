@@ -3,7 +3,6 @@
 `open_store` gives a folder of this computer or, for a URL, an object store through fsspec.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any, Protocol
 
 from synthgen.core.errors import DatasetError, UsageError
-from synthgen.dataset.derived import template_arrays, template_to_npz
+from synthgen.dataset.derived import TemplateArrays, template_to_npz
 from synthgen.dataset.index import index_file, index_to_json
 from synthgen.dataset.layout import make_layout
 from synthgen.dataset.manifest import ShardRange
@@ -22,7 +22,7 @@ RENDERER = "synthgen.render.frame:open_renderer"
 class Renderer(Protocol):
     """What a renderer factory returns: `render.frame.Renderer`, or a test's stand-in."""
 
-    assets: Any  # with .model.template
+    template: TemplateArrays
 
     def __call__(self, block: int, /) -> list[Sample]: ...
     def records(self) -> Sequence[Any]: ...
@@ -30,16 +30,18 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class RendererSpec:
-    """How to open a renderer in any process. factory: "module:function", called with (recipe, device)."""
+    """How to open a renderer in any process. factory: "module:function", called with (recipe, device, check_assets);
+    check_assets: look at every picture of the recipe's folders first, which one process of a run does for all."""
 
     recipe: Recipe
     device: str = "cpu"
     factory: str = RENDERER
+    check_assets: bool = True
 
     def open(self) -> Renderer:
         """The renderer. Raises what the factory raises."""
         module, _, name = self.factory.partition(":")
-        renderer: Renderer = getattr(import_module(module), name)(self.recipe, self.device)
+        renderer: Renderer = getattr(import_module(module), name)(self.recipe, self.device, self.check_assets)
         return renderer
 
 
@@ -75,7 +77,7 @@ class Session:
         ids = [asset["id"] for asset in assets]
         if len(set(ids)) != len(ids):
             raise UsageError(f"two assets of the recipe have the same id: {sorted(ids)}")
-        template = template_to_npz(template_arrays(self._renderer.assets.model.template))
+        template = template_to_npz(self._renderer.template)
         return RendererFacts(tuple(assets), template)
 
     def build(self, planned: ShardRange, stamp: Stamp, on_block: Any = None) -> BuiltShard:

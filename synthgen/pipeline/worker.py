@@ -73,7 +73,7 @@ def main(handle: int) -> None:
         os._exit(1)  # the parent is gone; its successor sweeps what is left
     except SynthgenError as error:
         connection.send(Refused(type(error).__name__, str(error)))
-    except Exception:  # noqa: BLE001 - whatever it is, the run reports it
+    except Exception:  # whatever it is, the run reports it
         connection.send(Crashed(traceback.format_exc()))
 
 

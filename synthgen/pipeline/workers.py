@@ -9,7 +9,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
 from typing import Protocol, Self
@@ -194,7 +194,8 @@ class WorkerPool:
             )
         there.close()
         self._workers.append(_Worker(process, here))
-        here.send((self._spec, self._location))
+        first = self._facts is None and len(self._workers) == 1
+        here.send((replace(self._spec, check_assets=first), self._location))
 
     def _stop(self) -> None:
         """Stop every worker: idle ones by word, busy ones by signal."""

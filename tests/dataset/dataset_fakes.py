@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS
+from synthgen.dataset.derived import TemplateArrays
 from synthgen.dataset.layout import SampleLayout, make_layout
 from synthgen.dataset.sample import Sample
 
@@ -24,8 +25,8 @@ def pair_layout(size: tuple[int, int] = (128, 128), codec: str = "jpeg", extra: 
     return make_layout("pairs", size, (*DEFAULT_PAIR_LABELS, *extra), codec)
 
 
-def template_arrays() -> dict[str, np.ndarray]:
-    """Arrays of a template.npz for the egg."""
+def fake_template() -> TemplateArrays:
+    """The template of the egg."""
     column, row = np.meshgrid(np.arange(COLUMNS), np.arange(ROWS))
     corner = (row * (COLUMNS + 1) + column).ravel()
     lower = np.stack([corner, corner + 1, corner + COLUMNS + 1], 1)
@@ -37,15 +38,7 @@ def template_arrays() -> dict[str, np.ndarray]:
     parts = (1 + np.arange(TRIANGLES) % 8).astype(np.uint8)
     landmark_triangle = np.arange(68, dtype=np.int32) * 100
     landmark_barycentric = np.full((68, 3), 1 / 3, np.float32)
-    return {
-        "triangles": triangles,
-        "label_count": np.array(TRIANGLES, np.int32),
-        "uv": chart[triangles],
-        "parts": parts,
-        "pncc": pncc,
-        "landmark_triangle": landmark_triangle,
-        "landmark_barycentric": landmark_barycentric,
-    }
+    return TemplateArrays(triangles, TRIANGLES, chart[triangles], parts, pncc, landmark_triangle, landmark_barycentric)
 
 
 def egg(rng: np.random.Generator, size: tuple[int, int], coverage: float = 0.4) -> dict[str, np.ndarray]:
@@ -64,7 +57,9 @@ def egg(rng: np.random.Generator, size: tuple[int, int], coverage: float = 0.4) 
     a, b = longitude * (COLUMNS - 1e-6), latitude * (ROWS - 1e-6)
     fa, fb = a % 1.0, b % 1.0
     upper = fa + fb > 1.0
-    weights = np.where(upper[..., None], np.stack([1 - fb, fa + fb - 1, 1 - fa], -1), np.stack([1 - fa - fb, fa, fb], -1))
+    weights = np.where(
+        upper[..., None], np.stack([1 - fb, fa + fb - 1, 1 - fa], -1), np.stack([1 - fa - fb, fa, fb], -1)
+    )
     triangle = 2 * (b.astype(int) * COLUMNS + a.astype(int)) + upper
     surface = 90.0 * (z + bumps)
     normals = np.stack([s + np.gradient(bumps, axis=1) * 20, t + np.gradient(bumps, axis=0) * 20, -z - 0.1], -1)

@@ -7,7 +7,6 @@ always, `open_slow` waits at each block.
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,36 +20,24 @@ from synthgen.dataset.sample import Sample
 SIZE = (32, 48)
 
 
-@dataclass(frozen=True)
-class FakeTemplate:
-    arrays: dict[str, np.ndarray]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "landmarks":
-            arrays = self.arrays
-            points = SimpleNamespace(
-                triangle=arrays["landmark_triangle"], barycentric=arrays["landmark_barycentric"]
-            )
-            return {"ibug68": points}
-        return self.arrays[name]
-
-
 class FakeRenderer:
     """Block -> 32 samples, a pure function of (recipe.seed, kind, size)."""
 
     def __init__(self, recipe: Any) -> None:
         self.recipe = recipe
-        self.assets = SimpleNamespace(model=SimpleNamespace(template=FakeTemplate(dataset_fakes.template_arrays())))
+        self.template = dataset_fakes.fake_template()
 
     def records(self) -> list[Any]:
-        return [SimpleNamespace(id="background:fake", path="/somewhere/secret/fake.png", sha256="ab" * 32, licence="CC0")]
+        return [
+            SimpleNamespace(id="background:fake", path="/somewhere/secret/fake.png", sha256="ab" * 32, licence="CC0")
+        ]
 
     def __call__(self, block: int) -> list[Sample]:
         make = dataset_fakes.image_sample if self.recipe.kind == "images" else dataset_fakes.pair_sample
         return [make(index, self.recipe.size, self.recipe.seed) for index in range(32 * block, 32 * block + 32)]
 
 
-def open_plain(recipe: Any, device: str) -> FakeRenderer:
+def open_plain(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return FakeRenderer(recipe)
 
 
@@ -73,11 +60,11 @@ def _marks(recipe: Any) -> Path:
     return Path(recipe.background.images)
 
 
-def open_fragile(recipe: Any, device: str) -> FakeRenderer:
+def open_fragile(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Dying(recipe, _marks(recipe), always=False)
 
 
-def open_stubborn(recipe: Any, device: str) -> FakeRenderer:
+def open_stubborn(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Dying(recipe, _marks(recipe), always=True)
 
 
@@ -87,20 +74,20 @@ class _Slow(FakeRenderer):
         return super().__call__(block)
 
 
-def open_slow(recipe: Any, device: str) -> FakeRenderer:
+def open_slow(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Slow(recipe)
 
 
-def open_broken(recipe: Any, device: str) -> FakeRenderer:
+def open_broken(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     raise AssetError("backgrounds/x.png: the file is not a picture; remove it from the folder")
 
 
 class _Buggy(FakeRenderer):
     def __call__(self, block: int) -> list[Sample]:
-        raise ZeroDivisionError("a bug in block %d" % block)
+        raise ZeroDivisionError(f"a bug in block {block}")
 
 
-def open_buggy(recipe: Any, device: str) -> FakeRenderer:
+def open_buggy(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Buggy(recipe)
 
 
@@ -111,5 +98,5 @@ class _Invalid(FakeRenderer):
         return samples
 
 
-def open_invalid(recipe: Any, device: str) -> FakeRenderer:
+def open_invalid(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Invalid(recipe)
