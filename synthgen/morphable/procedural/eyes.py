@@ -13,6 +13,8 @@ LID_RADIUS = 14.0
 SOCKET_RADIUS = 13.0
 # Steps of the socket from the upper lid margin around the back of the globe to the lower one.
 SOCKET_STEPS = 7
+# How many columns from the inner corner the membrane in that corner reaches.
+WEB_COLUMNS = 6.0
 
 
 def globe_centre(side: int) -> NDArray[np.float64]:
@@ -33,7 +35,7 @@ def add_lids(position: NDArray[np.float64], grid: HeadGrid) -> NDArray[np.float6
     crease = gauss((row - grid.key[UPPER_FOLD]) / 0.75) * span * near
     hood = gauss((row - grid.key[UPPER_FOLD] - 2.0) / 1.0) * span * near
     bag = gauss((row - grid.key[LOWER_FOLD] - 1.0) / 0.9) * span * near
-    return np.stack([x, y, lid - 1.5 * crease + 0.7 * hood - 0.5 * bag], axis=1)
+    return np.stack([x, y, lid - 1.5 * crease + 0.7 * hood - 0.2 * bag], axis=1)
 
 
 def socket_vertices(
@@ -51,8 +53,14 @@ def socket_vertices(
     high = np.arctan2(upper[:, 1], upper[:, 2])
     low = np.arctan2(lower[:, 1], lower[:, 2]) + 2.0 * np.pi
     steps = np.linspace(0.0, 1.0, SOCKET_STEPS)[:, None]
-    margin = 0.03
-    elevation = (high + margin) * (1.0 - steps) + (low - margin) * steps
+    # At the inner corner the rims reach towards each other and cover what the globe leaves open.
+    opening = high - (low - 2.0 * np.pi)
+    medial = np.arange(len(high)) if side > 0 else np.arange(len(high))[::-1]
+    web = 0.47 * smooth_step(medial.astype(np.float64), WEB_COLUMNS, 0.0)
+    start, stop = high - web * opening, low + web * opening
+    elevation = np.concatenate(
+        [start[None], (high + 0.15) * (1.0 - steps[1:-1]) + (low - 0.15) * steps[1:-1], stop[None]]
+    )
     ring = np.stack(
         [
             np.broadcast_to(np.cos(polar), elevation.shape),

@@ -14,7 +14,10 @@ from synthgen.morphable.procedural.chart import POLE_T
 
 # Feature columns (degrees) of the left half and the number of columns up to each.
 INNER_CANTHUS, MOUTH_CORNER, OUTER_CANTHUS = 11.75, 15.45, 30.2
-COLUMN_KEYS = ((INNER_CANTHUS, 16), (MOUTH_CORNER, 5), (OUTER_CANTHUS, 17), (75.0, 15), (115.0, 13), (180.0, 6))
+EAR_FRONT, EAR_BACK = 84.0, 112.0
+COLUMN_KEYS = (
+    (INNER_CANTHUS, 15), (MOUTH_CORNER, 4), (OUTER_CANTHUS, 16), (75.0, 14), (EAR_FRONT, 3), (EAR_BACK, 14), (180.0, 7),
+)  # fmt: skip
 
 # Rows between one key row and the next, from the neck to the crown; names in KEY_ROWS.
 NECK, NECK_RIM, THROAT, JAW, CHIN_FURROW, LOWER_LIP, MOUTH, UPPER_LIP, NOSE_BASE, NOSE_TIP = range(10)

@@ -7,11 +7,11 @@ from synthgen.morphable.procedural.blend import gauss
 from synthgen.morphable.procedural.grid import LOWER_LIP, MOUTH, MOUTH_CORNER, UPPER_LIP, HeadGrid
 
 UPPER_HEIGHT, LOWER_HEIGHT = 4.6, 5.4
-HALF_GAP = 0.15
+HALF_GAP = 0.04
 
 # Cross-section of the mouth from the upper to the lower lip: (up, back) from the parting line, mm.
 POUCH = (
-    (0.7, 2.6),
+    (0.05, 2.6),
     (3.0, 6.0),
     (13.0, 8.0),
     (15.0, 24.0),
@@ -19,7 +19,7 @@ POUCH = (
     (-14.0, 24.0),
     (-12.0, 8.0),
     (-3.0, 6.0),
-    (-0.7, 2.6),
+    (-0.05, 2.6),
 )
 
 

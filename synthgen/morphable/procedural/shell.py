@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.morphable.procedural.ears import add_ears
 from synthgen.morphable.procedural.eyes import add_lids, socket_vertices
 from synthgen.morphable.procedural.grid import EYE, MOUTH, HeadGrid
 from synthgen.morphable.procedural.lips import add_lips, pouch_vertices
@@ -46,23 +47,22 @@ def grid_positions(grid: HeadGrid) -> NDArray[np.float64]:
     position = skin_position(grid.theta, grid.t)
     position = add_nose(position)
     position = add_lids(position, grid)
-    return add_lips(position, grid)
+    return add_ears(add_lips(position, grid), grid)
 
 
 def _grid_triangles(grid: HeadGrid) -> NDArray[np.int64]:
-    """Triangles (T, 3) of the grid, its crown and the closed neck; diagonals mirrored between the halves."""
+    """Triangles (T, 3) of the grid, its crown and the closed neck."""
     below, above = grid.upper[:-1], grid.lower[1:]
     right = np.roll(np.arange(below.shape[1]), -1)
     a, b, c, d = below, below[:, right], above[:, right], above
-    # theta of the quad's middle decides the diagonal, so that the mesh is its own mirror image.
+    # One direction of diagonals for the whole head: area-weighted normals lean a little along the diagonals, and a
+    # change of direction at the midline would show as a line down the chin.
+    first, second = np.stack([a, b, c], -1), np.stack([a, c, d], -1)
     columns = below.shape[1]
-    mirrored = (np.arange(columns) < columns // 2 - 1) | (np.arange(columns) == columns - 1)
-    left_first = np.where(mirrored[:, None], np.stack([a, b, d], -1), np.stack([a, b, c], -1))
-    left_second = np.where(mirrored[:, None], np.stack([b, c, d], -1), np.stack([a, c, d], -1))
     top, bottom = grid.upper[-1], grid.lower[0]
     crown = np.stack([top, top[right], np.full(columns, grid.pole)], -1)
     neck = np.stack([bottom[right], bottom, np.full(columns, grid.neck_centre)], -1)
-    quads = np.stack([left_first, left_second], axis=2).reshape(-1, 3)
+    quads = np.stack([first, second], axis=2).reshape(-1, 3)
     return np.concatenate([quads, crown, neck])
 
 

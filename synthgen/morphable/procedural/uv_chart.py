@@ -10,7 +10,6 @@ from synthgen.morphable.procedural.mesh import HeadMesh
 from synthgen.morphable.procedural.shell import Sleeve
 from synthgen.morphable.unwrap import (
     CHIN_V,
-    EYE_U,
     EYE_V,
     INNER_MOUTH_SLOT,
     LEFT_EYE_SLOT,
@@ -18,10 +17,10 @@ from synthgen.morphable.unwrap import (
     RIGHT_EYE_SLOT,
     TEETH_SLOT,
     Slot,
+    chart_u,
     eye_chart,
 )
 
-KNEE_DEG = 84.0
 # The chart opens the mouth by this much on either side, mm of t, fading over ROWS_OF_GAP rows.
 MOUTH_GAP, ROWS_OF_GAP = 3.0, 12.0
 # A rim inside a slit reaches this far across it.
@@ -29,11 +28,7 @@ RIM_REACH = 0.3
 
 
 def _u_from_theta(theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    degrees = np.abs(np.rad2deg(theta))
-    slope = EYE_U / OUTER_CANTHUS
-    front = np.minimum(degrees, KNEE_DEG) * slope
-    beyond = np.maximum(degrees - KNEE_DEG, 0.0) * (0.5 - KNEE_DEG * slope) / (180.0 - KNEE_DEG)
-    return 0.5 + np.sign(theta) * (front + beyond)
+    return chart_u(theta, float(np.deg2rad(OUTER_CANTHUS)))
 
 
 def _v_from_t(t: NDArray[np.float64]) -> NDArray[np.float64]:
