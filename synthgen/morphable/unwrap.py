@@ -8,24 +8,22 @@ The chart is [0, 1] x [0, 1], v up. Its layout, the same for every model, so tha
     v = NECK_V lowest point of the neck
     v < 0.20   islands: right eye, left eye, inner mouth, teeth (slots below)
 
-u grows with the angle about the vertical axis through the head from the subject's right (u < 0.5) to the left; it is
-linear over the front (KNEE_ANGLE to either side) and compressed behind it, where nothing carries labels. v is height
-below the eyes and elevation above them, so that the crown is not squeezed into one row.
+u grows with the angle about the vertical axis through the head from the subject's right (u < 0.5) to the left, fastest
+in front and slowest at the back, where nothing carries labels. v is height below the eyes and elevation above them, so
+that the crown is not squeezed into one row.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 EYE_U = 0.15  # distance of the outer eye corners from u = 0.5, as in densereg's template
 EYE_ANGLE = np.radians(27.5)  # angle of the outer eye corners about the axis; fixes where the axis stands
-KNEE_ANGLE = np.radians(76.0)  # end of the linear part of u, just in front of the ears
 EYE_V, CHIN_V, NECK_V = 0.68, 0.37, 0.21
 NECK_DEPTH = 2.1  # lowest point of the neck below the eyes, in eye-to-chin heights
 
-_U_SLOPE = EYE_U / EYE_ANGLE
-_KNEE_U = KNEE_ANGLE * _U_SLOPE
 # Triangles with less area than this in the chart count as folded: a float32 coordinate could flip them.
 MIN_AREA = 1e-10
 
@@ -79,14 +77,22 @@ def frame_from_landmarks(points: Points) -> HeadFrame:
     return HeadFrame(axis_z=axis_z, eye_y=float(eyes[:, 1].mean()), chin_y=float(points[8, 1]))
 
 
+def chart_u(angle: NDArray[np.floating], eye_angle: float = EYE_ANGLE) -> NDArray[np.float64]:
+    """u (...) of an angle (...) about the axis, radians in [-pi, pi], > 0 to the subject's left.
+
+    eye_angle: the angle that shall land at u = 0.5 + EYE_U. u - 0.5 is proportional to atan(angle / c), and c follows
+    from that and from half a turn landing on 0.5.
+    """
+    c = brentq(lambda c: np.arctan(eye_angle / c) / np.arctan(np.pi / c) - 2.0 * EYE_U, 0.1, 20.0)
+    return np.asarray(0.5 + 0.5 * np.arctan(np.asarray(angle, np.float64) / c) / np.arctan(np.pi / c))
+
+
 def cylinder_chart(vertices: Points, frame: HeadFrame) -> NDArray[np.float64]:
     """Chart coordinates (..., 2) of points (..., 3), mm, on the head."""
     x, y, z = (np.asarray(vertices, np.float64)[..., axis] for axis in range(3))
     z = z - frame.axis_z
     angle = np.arctan2(x, z)
-    beyond = np.maximum(np.abs(angle) - KNEE_ANGLE, 0.0)
-    front = np.minimum(np.abs(angle), KNEE_ANGLE) * _U_SLOPE
-    u = 0.5 + np.sign(angle) * (front + beyond * (0.5 - _KNEE_U) / (np.pi - KNEE_ANGLE))
+    u = chart_u(angle)
     face_height = frame.eye_y - frame.chin_y
     neck_y = frame.eye_y - NECK_DEPTH * face_height
     below = np.interp(y, [neck_y, frame.chin_y, frame.eye_y], [NECK_V, CHIN_V, EYE_V])

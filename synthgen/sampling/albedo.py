@@ -9,7 +9,7 @@ from synthgen.morphable.albedo.names import LAYER_NAMES
 
 # RGB absorbance of one unit of density: -log of linear reflectance. Eumelanin falls with wavelength to the power 3.33
 # (Jacques 1996), flattened towards dark skin by what the surface reflects; haemoglobin has its bands in the green.
-_DERMIS = np.array([0.13, 0.30, 0.44])
+_DERMIS = np.array([0.14, 0.31, 0.50])
 _MELANIN = np.array([0.74, 1.02, 1.28])
 _HAEMOGLOBIN = np.array([0.05, 0.52, 0.40])
 _LIPS = np.array([0.10, 0.75, 0.55])
@@ -21,7 +21,7 @@ _PUPIL = np.array([3.2, 3.3, 3.3])
 _MOUTH = np.array([0.75, 1.9, 1.7])
 # Hair from red and blond to black: absorbance of full cover.
 _HAIR_LIGHT, _HAIR_RED, _HAIR_BROWN, _HAIR_BLACK = (
-    np.array(colour) for colour in ([0.75, 1.15, 1.9], [0.9, 1.9, 3.0], [2.0, 2.6, 3.2], [3.4, 3.6, 3.7])
+    np.array(colour) for colour in ([0.70, 1.05, 1.6], [0.9, 1.8, 2.7], [2.0, 2.6, 3.2], [3.4, 3.6, 3.7])
 )
 _IRIS_COLOURS = (
     (0.55, np.array([2.2, 3.0, 3.9])),  # brown
@@ -74,7 +74,7 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
         hair_darkness=darkness if light else 0.75 + 0.25 * darkness,
         hair_redness=max(0.0, 2.0 * redness - 1.2) if light else 0.0,
         hair_cover=0.0 if bald else float(rng.uniform(0.75, 1.2)),
-        brows=float(rng.uniform(0.6, 1.15)),
+        brows=float(rng.uniform(0.40, 0.85)),
         lashes=float(rng.uniform(0.5, 1.2)) + 0.5 * made_up,
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
         freckles=float(rng.uniform(0.2, 0.9)) if light and rng.random() < 0.3 else float(rng.uniform(0.0, 0.15)),

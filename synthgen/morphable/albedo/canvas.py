@@ -14,6 +14,8 @@ Plane = NDArray[np.float64]
 
 # One number per noise pattern: the layers belong to a model and are the same in every process.
 _NOISE_SEED = 20170
+# Size of the noise patterns: half the height of the chart and once around the head, at _NOISE_MM a sample.
+_HEIGHT_MM, _GIRTH_MM, _NOISE_MM = 400.0, 565.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Canvas:
     """texels: the chart; landmarks: (68, 3) mm, mean head; frame: where the chart's cylinder stands.
 
     flat: (S, S, 2) frontal (x, y) mm; skin, front: (S, S) bool, the shell, and its part that faces forward.
+    angle, v: (S, S) angle about the vertical axis, radians, > 0 to the subject's left, and the cylinder's v, both of
+        the texel's surface point: unlike the texel's own place they do not depend on how a model was unfolded.
     """
 
     texels: Texels
@@ -29,15 +33,18 @@ class Canvas:
     flat: Plane
     skin: NDArray[np.bool_]
     front: NDArray[np.bool_]
+    angle: Plane
+    v: Plane
 
     @property
     def unit(self) -> float:
         """Size of this head against the average one: 1 when eyes and chin lie 110 mm apart."""
         return (self.frame.eye_y - self.frame.chin_y) / 110.0
 
-    def landmark_chart(self, rows: list[int]) -> NDArray[np.float64]:
-        """(len(rows), 2) chart coordinates of landmarks by the cylinder alone."""
-        return unwrap.cylinder_chart(self.landmarks[rows], self.frame)
+    def landmark_angle_v(self, row: int) -> tuple[float, float]:
+        """Angle and v of a landmark."""
+        point = self.landmarks[row]
+        return _angle(point, self.frame).item(), float(unwrap.cylinder_chart(point, self.frame)[1])
 
 
 def open_canvas(texels: Texels, landmarks: NDArray[np.floating]) -> Canvas:
@@ -46,7 +53,13 @@ def open_canvas(texels: Texels, landmarks: NDArray[np.floating]) -> Canvas:
     position = texels.position.astype(np.float64)
     skin = texels.region == Region.SKIN
     front = skin & (position[..., 2] > points[[17, 26, 48, 54], 2].min() - 15.0)
-    return Canvas(texels, points, unwrap.frame_from_landmarks(points), position[..., :2], skin, front)
+    frame = unwrap.frame_from_landmarks(points)
+    v = unwrap.cylinder_chart(position, frame)[..., 1]
+    return Canvas(texels, points, frame, position[..., :2], skin, front, _angle(position, frame), v)
+
+
+def _angle(points: NDArray[np.float64], frame: HeadFrame) -> NDArray[np.float64]:
+    return np.asarray(np.arctan2(points[..., 0], points[..., 2] - frame.axis_z))
 
 
 def smoothstep(values: NDArray[np.floating], low: float, high: float) -> Plane:
@@ -81,8 +94,16 @@ def near(canvas: Canvas, points: NDArray[np.floating], margin: float) -> NDArray
     return canvas.front & ((canvas.flat >= low) & (canvas.flat <= high)).all(axis=-1)
 
 
-def noise(size: int, sigma: float | tuple[float, float], pattern: int) -> Plane:
-    """(S, S) smooth noise of mean 0 and standard deviation 1; sigma in texels (rows, columns); pattern names it."""
+def noise(canvas: Canvas, sigma: float | tuple[float, float], pattern: int) -> Plane:
+    """(S, S) smooth noise of mean 0 and standard deviation 1 over the surface; `pattern` names it.
+
+    sigma: millimetres, or (along v, around the head) millimetres. It follows the surface, not the texels, whose size
+    differs over the chart.
+    """
     rng = np.random.Generator(np.random.Philox([_NOISE_SEED, pattern]))
-    values = ndimage.gaussian_filter(rng.standard_normal((size, size)), sigma, mode="nearest")
-    return (values - values.mean()) / values.std()
+    rows, columns = int(_HEIGHT_MM / _NOISE_MM), int(_GIRTH_MM / _NOISE_MM)
+    texels = np.broadcast_to(np.asarray(sigma, np.float64) / _NOISE_MM, 2)
+    values = ndimage.gaussian_filter(rng.standard_normal((rows, columns)), texels, mode="wrap")
+    values = (values - values.mean()) / values.std()
+    place = np.stack([canvas.v * rows, (canvas.angle / (2.0 * np.pi) + 0.5) * columns])
+    return ndimage.map_coordinates(values, place, order=1, mode="grid-wrap")

@@ -16,10 +16,9 @@ _EYES = ((Region.RIGHT_EYE, unwrap.RIGHT_EYE_SLOT), (Region.LEFT_EYE, unwrap.LEF
 
 def paint_white(canvas: Canvas) -> Plane:
     """1 on the sclera, 1.5 on the teeth, with faint unevenness."""
-    size = canvas.texels.size
     eyes = _from_pupil(canvas)[1]
     teeth = canvas.texels.region == Region.TEETH
-    uneven = np.clip(1.0 + 0.08 * noise(size, size / 100, 16), 0.5, None)
+    uneven = np.clip(1.0 + 0.08 * noise(canvas, 2.5, 16), 0.5, None)
     return (eyes + 1.5 * teeth) * uneven
 
 
@@ -45,8 +44,7 @@ def paint_dark(canvas: Canvas) -> Plane:
 
 def paint_mouth(canvas: Canvas) -> Plane:
     """1 on the inner mouth, gums and tongue."""
-    size = canvas.texels.size
-    return (canvas.texels.region == Region.INNER_MOUTH) * np.clip(1.0 + 0.08 * noise(size, size / 80, 17), 0.5, None)
+    return (canvas.texels.region == Region.INNER_MOUTH) * np.clip(1.0 + 0.08 * noise(canvas, 3.0, 17), 0.5, None)
 
 
 def _catchlight(offset: NDArray[np.float64]) -> Plane:
@@ -56,7 +54,7 @@ def _catchlight(offset: NDArray[np.float64]) -> Plane:
 
 
 def _from_pupil(canvas: Canvas) -> tuple[NDArray[np.float64], Plane]:
-    """(S, S, 2) frontal offset, mm, from the pupil of the eye a texel lies on, which looks along +z; (S, S) on an eye."""
+    """(S, S, 2) frontal offset, mm, from the pupil of a texel's eye, which looks along +z; (S, S) 1 on eyes."""
     size = canvas.texels.size
     offset = np.full((size, size, 2), 1e3)
     eyes = np.zeros((size, size))

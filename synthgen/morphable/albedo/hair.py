@@ -109,55 +109,44 @@ def paint_lashes(canvas: Canvas) -> Plane:
 
 
 def paint_stubble(canvas: Canvas) -> Plane:
-    """Beard shadow: moustache, chin, jaw and sideburns, made of dots; lips, cheeks and the lower lip's rim are free."""
-    size = canvas.texels.size
-    points = canvas.landmarks
-    u, v = canvas.texels.u, canvas.texels.v
-    ear, jaw, corner, nose = (canvas.landmark_chart(rows)[0] for rows in ([16], [13], [54], [35]))
-    # Upper border of the beard by distance from the middle: under the nose, down past the mouth corner, up the cheek.
-    side = np.abs(u - 0.5)
-    border_side = [0.0, nose[0] - 0.5, corner[0] - 0.5 + 0.02, 0.62 * (jaw[0] - 0.5), jaw[0] - 0.53, ear[0] - 0.5]
-    border_v = [
-        nose[1] - 0.008,
-        nose[1] - 0.006,
-        0.5 * (nose[1] + corner[1]),
-        corner[1] + 0.01,
-        corner[1] + 0.06,
-        ear[1],
-    ]
-    border = np.interp(side, border_side, border_v) + 0.006 * noise(size, size / 60, 9)
-    region = smoothstep(v, border + 0.012, border - 0.03) if False else _below(v, border)
-    region = region * smoothstep(v, 0.29, 0.34) * smoothstep(side, ear[0] - 0.5 + 0.03, ear[0] - 0.5)
-    outline = regions.mouth_outline(points)
-    lips = outline_distance(canvas, near(canvas, outline, 10.0), outline)
-    free = smoothstep(lips, 0.8, 3.2)
-    nose_free = smoothstep(
-        outline_distance(canvas, near(canvas, regions.nose_outline(points), 8.0), regions.nose_outline(points)),
-        0.0,
-        2.0,
+    """Beard shadow: moustache, chin, jaw and sideburns, made of dots; lips, nose and upper cheeks are free."""
+    side = np.abs(canvas.angle)
+    (ear, ear_v), (jaw, _), (corner, corner_v), (nose, nose_v) = (
+        canvas.landmark_angle_v(row) for row in (16, 13, 54, 35)
     )
-    dots = np.clip(0.62 + 0.30 * noise(size, size / 700, 10) + 0.12 * noise(size, size / 90, 11), 0.15, 1.6)
-    return region * free * nose_free * dots * canvas.skin
-
-
-def _below(v: NDArray[np.floating], border: Plane) -> Plane:
-    """1 well below a border of the chart, 0 above it."""
-    return smoothstep(border - v, -0.004, 0.035)
+    # Upper border of the beard by angle from the middle: under the nose, past the mouth corner, up to the sideburn.
+    border_angle = [0.0, nose, corner + 0.06, 0.62 * jaw, jaw - 0.10, ear]
+    border_v = [nose_v - 0.008, nose_v - 0.006, 0.5 * (nose_v + corner_v), corner_v + 0.01, corner_v + 0.06, ear_v]
+    border = np.interp(side, border_angle, border_v) + 0.006 * noise(canvas, 4.0, 9)
+    region = smoothstep(border - canvas.v, -0.004, 0.035) * smoothstep(side, ear + 0.10, ear - 0.02)
+    region *= smoothstep(canvas.v, 0.29, 0.34)
+    mouth, nostrils = regions.mouth_outline(canvas.landmarks), regions.nose_outline(canvas.landmarks)
+    free = smoothstep(outline_distance(canvas, near(canvas, mouth, 10.0), mouth), 0.8, 3.2)
+    free *= smoothstep(outline_distance(canvas, near(canvas, nostrils, 8.0), nostrils), 0.0, 2.0)
+    dots = np.clip(0.62 + 0.30 * noise(canvas, 0.6, 10) + 0.12 * noise(canvas, 4.0, 11), 0.15, 1.6)
+    return region * free * dots * canvas.skin
 
 
 def paint_hair(canvas: Canvas) -> Plane:
-    """Cropped hair: scalp above the hairline, temples, sideburns; single hairs along v."""
-    size = canvas.texels.size
-    u, v = canvas.texels.u, canvas.texels.v
-    ear = canvas.landmark_chart([16])[0]
-    front_ear = ear[0] - 0.5
-    side = np.abs(u - 0.5)
-    # Hairline by distance from the middle: forehead, receding temples, sideburn before the ear, around it, nape.
-    border_side = [0.0, 0.10, 0.17, 0.24, front_ear - 0.05, front_ear - 0.02, front_ear + 0.012, front_ear + 0.05, 0.5]
-    border_v = [0.822, 0.824, 0.838, 0.818, 0.745, 0.62, 0.63, 0.725, 0.44]
-    ragged = 0.008 * noise(size, (size / 160, size / 400), 12) + 0.006 * noise(size, size / 40, 13)
-    inside = smoothstep(v - np.interp(side, border_side, border_v) + ragged, -0.004, 0.020)
-    hairs = np.clip(
-        0.80 + 0.22 * noise(size, (size / 130, size / 900), 14) + 0.10 * noise(size, size / 60, 15), 0.2, 1.6
-    )
+    """Cropped hair: scalp above the hairline, temples, sideburns; single hairs run down the head."""
+    side = np.abs(canvas.angle)
+    ear = canvas.landmark_angle_v(16)[0]
+    # Hairline by angle from the middle: forehead, temples, sideburn before the ear, over it, nape.
+    border_angle = [
+        0.0,
+        0.33,
+        0.55,
+        0.80,
+        ear - 0.17,
+        ear - 0.06,
+        ear + 0.08,
+        ear + 0.22,
+        ear + 0.60,
+        ear + 0.75,
+        np.pi,
+    ]
+    border_v = [0.822, 0.824, 0.838, 0.818, 0.745, 0.60, 0.62, 0.735, 0.735, 0.52, 0.44]
+    ragged = 0.008 * noise(canvas, (3.0, 1.2), 12) + 0.006 * noise(canvas, 8.0, 13)
+    inside = smoothstep(canvas.v - np.interp(side, border_angle, border_v) + ragged, -0.004, 0.020)
+    hairs = np.clip(0.80 + 0.20 * noise(canvas, (7.0, 0.7), 14) + 0.08 * noise(canvas, 6.0, 15), 0.2, 1.6)
     return inside * hairs * canvas.skin

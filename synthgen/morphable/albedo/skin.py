@@ -23,17 +23,16 @@ def paint_dermis(canvas: Canvas) -> Plane:
 
 def paint_melanin(canvas: Canvas) -> Plane:
     """About 1 on skin, uneven; more on the forehead, less under the chin where the sun does not reach."""
-    size = canvas.texels.size
-    slow = 1.0 + 0.05 * noise(size, size / 20, 1) + 0.03 * noise(size, size / 70, 2)
-    forehead = 0.06 * smoothstep(canvas.texels.v, 0.74, 0.82)
-    under_chin = -0.10 * smoothstep(canvas.texels.v, 0.37, 0.30)
+    slow = 1.0 + 0.05 * noise(canvas, 16.0, 1) + 0.03 * noise(canvas, 5.0, 2)
+    forehead = 0.06 * smoothstep(canvas.v, 0.74, 0.82)
+    under_chin = -0.10 * smoothstep(canvas.v, 0.37, 0.30)
     return np.clip(slow + forehead + under_chin, 0.5, None) * canvas.skin
 
 
 def paint_haemoglobin(canvas: Canvas) -> Plane:
     """Blood: 0.5 everywhere, more on cheeks, nose tip and wings, chin, ears, around the eyes; less on the bridge."""
-    size, points = canvas.texels.size, canvas.landmarks
-    blood = 0.5 + 0.05 * noise(size, size / 40, 3) + 0.03 * noise(size, size / 120, 4)
+    points = canvas.landmarks
+    blood = 0.5 + 0.05 * noise(canvas, 8.0, 3) + 0.03 * noise(canvas, 2.5, 4)
     for eye, jaw, mouth in (([36, 41, 40, 39], 2, 48), ([42, 47, 46, 45], 14, 54)):
         cheek = 0.45 * points[eye].mean(axis=0) + 0.2 * points[jaw] + 0.35 * points[mouth]
         blood += 0.42 * blob(canvas, cheek, (15.0, 12.0))
@@ -42,13 +41,12 @@ def paint_haemoglobin(canvas: Canvas) -> Plane:
     blood += 0.25 * (blob(canvas, points[31], (6.0, 6.0)) + blob(canvas, points[35], (6.0, 6.0)))
     blood += 0.20 * blob(canvas, points[8] + [0.0, 12.0, 0.0], (14.0, 9.0))
     blood -= 0.10 * blob(canvas, points[28], (5.0, 8.0))
-    ears = smoothstep(np.abs(canvas.flat[..., 0]), 1.01, 1.05) if False else _ears(canvas)
-    return np.clip(blood + 0.45 * ears, 0.05, None) * canvas.skin
+    return np.clip(blood + 0.45 * _ears(canvas), 0.05, None) * canvas.skin
 
 
 def _ears(canvas: Canvas) -> Plane:
     """1 on the ears: what stands out sideways at the height between eyes and mouth."""
-    height = smoothstep(canvas.texels.v, 0.50, 0.54) * smoothstep(canvas.texels.v, 0.76, 0.72)
+    height = smoothstep(canvas.v, 0.50, 0.54) * smoothstep(canvas.v, 0.76, 0.72)
     wide = float(np.abs(canvas.landmarks[[0, 1, 15, 16], 0]).mean())
     return smoothstep(np.abs(canvas.flat[..., 0]), 1.02 * wide, 1.07 * wide) * height
 
@@ -58,7 +56,7 @@ def paint_lips(canvas: Canvas) -> Plane:
     outline = regions.mouth_outline(canvas.landmarks)
     signed = outline_distance(canvas, near(canvas, outline, 8.0), outline)
     inside = smoothstep(signed, 0.7 * canvas.unit, -0.9 * canvas.unit)
-    creases = 1.0 + 0.10 * noise(canvas.texels.size, (2.5, 0.7), 5)
+    creases = 1.0 + 0.10 * noise(canvas, (2.5, 0.6), 5)
     line = regions.smooth_curve(
         (canvas.landmarks[[60, 61, 62, 63, 64], :2] + canvas.landmarks[[60, 67, 66, 65, 64], :2]) / 2
     )
@@ -79,21 +77,20 @@ def paint_periorbital(canvas: Canvas) -> Plane:
 
 def paint_freckles(canvas: Canvas) -> Plane:
     """Small round spots, densest over nose and cheeks, and a few moles."""
-    size, points = canvas.texels.size, canvas.landmarks
-    spots = smoothstep(noise(size, size / 420, 6), 1.9, 2.6)
+    points = canvas.landmarks
+    spots = smoothstep(noise(canvas, 0.8, 6), 1.9, 2.6)
     dense = blob(canvas, points[29], (34.0, 16.0)) + 0.35 * blob(canvas, points[27] + [0, 45.0, 0], (40.0, 20.0))
     rng = np.random.Generator(np.random.Philox([1, 1789]))
     moles = np.zeros_like(spots)
-    for place in rng.uniform([0.27, 0.40], [0.73, 0.84], (7, 2)):
-        squared = (canvas.texels.u - place[0]) ** 2 + (canvas.texels.v - place[1]) ** 2
-        moles += np.exp(-0.5 * squared / (0.0022 * rng.uniform(0.6, 1.3)) ** 2)
+    for place in rng.uniform([-1.0, 0.40], [1.0, 0.84], (7, 2)):
+        apart = np.hypot((canvas.angle - place[0]) * 90.0, (canvas.v - place[1]) * 350.0)
+        moles += np.exp(-0.5 * (apart / rng.uniform(0.5, 1.0)) ** 2)
     return (spots * np.clip(dense, 0.0, 1.0) + 0.6 * moles) * canvas.front
 
 
 def paint_pores(canvas: Canvas) -> Plane:
     """Fine relief: dots of about a texel, strongest on nose, cheeks and forehead, faint elsewhere."""
-    size = canvas.texels.size
-    fine = np.clip(0.5 + 0.25 * noise(size, size / 640, 7) + 0.12 * noise(size, size / 250, 8), 0.0, 1.5)
+    fine = np.clip(0.5 + 0.22 * noise(canvas, 0.6, 7) + 0.12 * noise(canvas, 1.6, 8), 0.0, 1.5)
     return fine * canvas.skin
 
 
