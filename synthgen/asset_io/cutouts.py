@@ -1,5 +1,6 @@
 """Things cut out of COCO pictures, to be laid over a face."""
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,7 +81,10 @@ class Cutouts:
     def _mask(self, shape: CocoAnnotation, name: str, height: int, width: int) -> NDArray[np.uint8]:
         try:
             runs = _run_lengths(shape.outline, height, width)
-            mask: NDArray[np.uint8] = coco_mask.decode(runs)
+            with warnings.catch_warnings():
+                # pycocotools' arrays do not know the copy argument of NumPy 2; what they hold is right.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                mask: NDArray[np.uint8] = coco_mask.decode(runs)
         except Exception as error:  # pycocotools raises bare exceptions for malformed outlines
             raise AssetError(f"{self.annotations}: an outline in {name} is malformed ({error})") from error
         if mask.shape != (height, width):
