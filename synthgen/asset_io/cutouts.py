@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+from pycocotools import mask as coco_mask
 
 from synthgen.asset_io.cache import ByteCache
 from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence, problems_error

@@ -22,7 +22,7 @@ GRAIN_TILE = 256
 Pixels = NDArray[np.uint8]
 Words = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
 
 
 class Occluder(Protocol):

@@ -117,7 +117,13 @@ def test_unusable_pictures_are_listed_together(tmp_path: Path, write_bad: Callab
         open_backgrounds(BackgroundSpec("folder", str(tmp_path)), SIZE)
     message = str(caught.value)
     assert "5 of 6 background pictures" in message and str(tmp_path) in message
-    for words in ("bad0.jpg: CMYK", "bad1.png: 16-bit", "bad2.png: the image is", "bad3.jpg: the file is trunc", "bad4"):
+    for words in (
+        "bad0.jpg: CMYK",
+        "bad1.png: 16-bit",
+        "bad2.png: the image is",
+        "bad3.jpg: the file is trunc",
+        "bad4",
+    ):
         assert words in message
     assert "good" not in message
 

@@ -41,7 +41,9 @@ def new_rle(pixels: np.ndarray) -> bytes:
     width = pixels.shape[1]
     rows = []
     for row in pixels:
-        rows.append(bytes([2, 2, width >> 8, width & 255]) + b"".join(run_lengths(row[:, c].tobytes()) for c in range(4)))
+        rows.append(
+            bytes([2, 2, width >> 8, width & 255]) + b"".join(run_lengths(row[:, c].tobytes()) for c in range(4))
+        )
     return b"".join(rows)
 
 
