@@ -95,7 +95,7 @@ class TruncatedNormal(Section):
         nearest = min(max(self.mean, self.low), self.high)
         if abs(nearest - self.mean) > FARTHEST_TAIL * self.stddev:
             raise problem(
-                "the range [{low}, {high}] is empty: it begins more than {tail} standard deviations from the mean {mean}",
+                "[{low}, {high}] is empty: it lies more than {tail} standard deviations from the mean {mean}",
                 key="low" if nearest == self.low else "high", low=_short(self.low), high=_short(self.high),
                 tail=FARTHEST_TAIL, mean=_short(self.mean),
             )  # fmt: skip

@@ -67,7 +67,7 @@ def _without_paths(canonical: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted key, JSON text) of every entry below mappings; lists of mappings are walked, other lists compared whole."""
+    """(dotted key, JSON text) of every entry; lists of mappings are walked, other lists compared whole."""
     if isinstance(value, Mapping) and value:
         for key, entry in value.items():
             yield from _leaves(entry, f"{path}.{key}" if path else str(key))

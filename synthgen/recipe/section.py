@@ -28,7 +28,7 @@ def problem(message: str, key: str | None = None, **context: Any) -> PydanticCus
     details: dict[str, Any] = {name: str(value) for name, value in context.items()}
     if key is not None:
         details["key"] = key
-    return PydanticCustomError("recipe", message, details)  # type: ignore[arg-type]
+    return PydanticCustomError("recipe", message, details)
 
 
 def tag(name: str) -> str:

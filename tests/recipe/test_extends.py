@@ -49,7 +49,8 @@ def test_grandparents(tmp_path: Path) -> None:
     [
         ("background: {kind: coco, images: /x, annotations: /y}", "background: {kind: gray}", "background",
          {"kind": "gray", "level": {"distribution": "constant", "value": 0.5}}),
-        ("identity: {distribution: uniform, low: 0, high: 1}", "identity: {distribution: normal, stddev: 2}", "identity",
+        ("identity: {distribution: uniform, low: 0, high: 1}", "identity: {distribution: normal, stddev: 2}",
+         "identity",
          {"distribution": "normal", "mean": 0.0, "stddev": 2.0}),
         ("identity: {distribution: uniform, low: 0, high: 1}", "identity: {high: 2}", "identity",
          {"distribution": "uniform", "low": 0.0, "high": 2.0}),

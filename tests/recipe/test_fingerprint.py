@@ -50,7 +50,8 @@ def test_what_does_not_change_a_sample_does_not_change_the_fingerprint(text: str
 @pytest.mark.parametrize(
     "line",
     [
-        "seed: 1", "codec: png", "size: [48, 32]", "identity: 1", "identity: {distribution: normal, stddev: 1.0000000001}",
+        "seed: 1", "codec: png", "size: [48, 32]", "identity: 1",
+        "identity: {distribution: normal, stddev: 1.0000000001}",
         "sensor: {supersampling: 2}", "labels: [image]", "faces: 2", "light: {intensity: 2}",
         "background: {kind: procedural}", "occluders: {count: 1}",
     ],

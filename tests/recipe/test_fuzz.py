@@ -69,7 +69,8 @@ PUNCTUATION = ["kind: images", "\n", "\n  ", " ", "a", "1", "---", "\t", *"-{}[]
 KEYS = st.one_of(WORDS, st.text(max_size=4))
 VALUES = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.text(max_size=8), st.just(10**400), st.just("\0")
+        st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.text(max_size=8), st.just(10**400),
+        st.just("\0"),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)),
     max_leaves=12,
