@@ -1,0 +1,50 @@
+"""Random heads of a model from several sides, in one picture."""
+
+from dataclasses import replace
+from math import radians
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.recipe.schema import Recipe
+from synthgen.render.assets import open_assets
+from synthgen.render.view import ViewOptions, render_view
+from synthgen.report.tiles import save_picture
+from synthgen.sampling.sampler import sample_scene
+from synthgen.sampling.scene import SceneParams
+
+YAWS_DEG = (-80.0, -40.0, 0.0, 40.0, 80.0)
+
+
+def write_model_views(model: dict[str, str], heads: int, size: int, out: Path) -> None:
+    """Write a picture with one row per random head and one column per yaw.
+
+    model: the `model` section of a recipe. Raises ModelError, and OSError when the picture cannot be written.
+    """
+    recipe = Recipe.model_validate(
+        {
+            "kind": "images",
+            "count": heads,
+            "size": [size, size],
+            "model": model,
+            "camera": {"projection": "perspective", "focal": 3.0},
+            "pose": {"yaw_deg": 0, "pitch_deg": 0, "roll_deg": 0, "translation": 0, "scale": 0.55},
+            "light": {"source": "builtin", "rotation_deg": 0},
+            "background": {"kind": "gray", "level": 0.75},
+            "sensor": {"supersampling": 2},
+        }
+    )
+    assets = open_assets(recipe, "cpu")
+    rows = []
+    for index in range(heads):
+        (scene,) = sample_scene(recipe, assets.model, assets.box, index)
+        scenes = [_turned(scene, yaw) for yaw in YAWS_DEG]
+        images = render_view(scenes, assets, ViewOptions(supersampling=2)).image.numpy()
+        rows.append(np.concatenate(list(images), axis=1))
+    save_picture(np.concatenate(rows, axis=0), out)
+
+
+def _turned(scene: SceneParams, yaw_deg: float) -> SceneParams:
+    """The same head under the first environment, turned."""
+    face = replace(scene.faces[0], euler=np.array([0.0, radians(yaw_deg), 0.0]))
+    return replace(scene, faces=(face,), light=replace(scene.light, pick=0.0))
