@@ -89,8 +89,8 @@ class Cutouts:
             raise AssetError(f"{self.annotations}: an outline in {name} is malformed ({error})") from error
         if mask.shape != (height, width):
             raise AssetError(
-                f"{self.annotations}: an outline is made for a picture of {mask.shape[0]} x {mask.shape[1]} pixels, but "
-                f"{name} has {height} x {width}; the pictures belong to another release"
+                f"{self.annotations}: an outline is made for a picture of {mask.shape[0]} x {mask.shape[1]} pixels, "
+                f"but {name} has {height} x {width}; the pictures belong to another release"
             )
         return mask
 

@@ -1,8 +1,8 @@
 """The only place that opens an image file.
 
-Files are judged by their header before a pixel is decoded, so that a hostile or unsuitable file costs neither memory nor
-a silent conversion. Accepted: JPEG, PNG and WebP with 8 bits per channel: RGB, grayscale, bilevel, and palettes without
-transparency. Colour profiles and EXIF orientation are not applied: annotations refer to the stored pixels.
+Files are judged by their header before a pixel is decoded, so that a hostile or unsuitable file costs neither memory
+nor a silent conversion. Accepted: JPEG, PNG and WebP with 8 bits per channel: RGB, grayscale, bilevel, and palettes
+without transparency. Colour profiles and EXIF orientation are not applied: annotations refer to the stored pixels.
 """
 
 import io

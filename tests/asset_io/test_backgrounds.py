@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthgen.asset_io.backgrounds import BackgroundSpec, Backgrounds, open_backgrounds
+from synthgen.asset_io.backgrounds import Backgrounds, BackgroundSpec, open_backgrounds
 from synthgen.core.errors import AssetError
 
 SIZE = (32, 48)

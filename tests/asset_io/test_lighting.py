@@ -23,7 +23,7 @@ HEADER = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
 
 
 def brute_force_irradiance(radiance: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """(3,) integral of radiance times the clamped cosine over all pixels; directions written out from the convention."""
+    """(3,) integral of radiance times the clamped cosine over all pixels; directions from the convention."""
     height, width = radiance.shape[:2]
     theta = (np.arange(height) + 0.5) / height * np.pi  # from +y
     phi = (np.arange(width) + 0.5) / width * 2 * np.pi  # from the left edge, which lies along +z
