@@ -9,10 +9,11 @@ from synthgen.morphable.albedo.names import LAYER_NAMES
 
 # RGB absorbance of one unit of density: -log of linear reflectance. Eumelanin falls with wavelength to the power 3.33
 # (Jacques 1996), flattened towards dark skin by what the surface reflects; haemoglobin has its bands in the green.
-_DERMIS = np.array([0.14, 0.31, 0.50])
-_MELANIN = np.array([0.74, 1.02, 1.28])
-_HAEMOGLOBIN = np.array([0.05, 0.52, 0.40])
-_LIPS = np.array([0.10, 0.75, 0.55])
+_DERMIS = np.array([0.17, 0.32, 0.46])
+_MELANIN = np.array([0.74, 1.02, 1.36])
+_CAROTENE = np.array([0.0, 0.02, 0.30])
+_HAEMOGLOBIN = np.array([0.05, 0.45, 0.35])
+_LIPS = np.array([0.12, 0.66, 0.52])
 _PERIORBITAL = np.array([0.16, 0.24, 0.17])
 _FRECKLES = np.array([0.35, 0.62, 0.85])
 _PORES = np.array([0.9, 1.0, 1.0])
@@ -37,13 +38,15 @@ _MELANIN_LOW, _MELANIN_HIGH = 0.08, 2.3
 class SkinParams:
     """How a face is painted; every number multiplies the absorbance of its layer.
 
-    melanin: 0.08 very light to 2.3 very dark skin; haemoglobin: pale 0.5 to ruddy 1.5; lips: natural 1 to painted 2.
+    melanin: 0.08 very light to 2.3 very dark skin; haemoglobin: pale 0.5 to ruddy 1.3; carotene:
+    yellowness in [0, 1]; lips: natural 1 to painted 2.
     hair_darkness, hair_redness: in [0, 1]; hair_cover: 0 bald to 1; brows, lashes, stubble, freckles, pores,
     periorbital, shade: strengths; iris: row of the iris colours.
     """
 
     melanin: float
     haemoglobin: float
+    carotene: float
     lips: float
     hair_darkness: float
     hair_redness: float
@@ -69,7 +72,8 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
     weights = np.cumsum([weight for weight, _ in _IRIS_COLOURS])
     return SkinParams(
         melanin=melanin,
-        haemoglobin=float(rng.uniform(0.55, 1.35)),
+        haemoglobin=float(rng.uniform(0.55, 1.30)),
+        carotene=float(rng.uniform(0.1, 1.0)),
         lips=float(rng.uniform(1.2, 2.0) if made_up else rng.uniform(0.6, 1.1)),
         hair_darkness=darkness if light else 0.75 + 0.25 * darkness,
         hair_redness=max(0.0, 2.0 * redness - 1.2) if light else 0.0,
@@ -78,7 +82,7 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
         lashes=float(rng.uniform(0.5, 1.2)) + 0.5 * made_up,
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
         freckles=float(rng.uniform(0.2, 0.9)) if light and rng.random() < 0.3 else float(rng.uniform(0.0, 0.15)),
-        pores=float(rng.uniform(0.05, 0.20)),
+        pores=float(rng.uniform(0.04, 0.15)),
         periorbital=float(rng.uniform(0.4, 1.6)),
         shade=float(rng.uniform(0.85, 1.05)),
         iris=int(np.searchsorted(weights, iris_pick)) if light else 0,
@@ -90,7 +94,7 @@ def absorbance(params: SkinParams) -> NDArray[np.float32]:
     """(K, 3) float32 absorbances of the layers of morphable/albedo/names.py."""
     hair = _hair_colour(params)
     colours = {
-        "dermis": _DERMIS,
+        "dermis": _DERMIS + params.carotene * _CAROTENE,
         "melanin": params.melanin * _MELANIN,
         "haemoglobin": params.haemoglobin * _HAEMOGLOBIN,
         # Pigment hides the colour of lips as it hides blood.

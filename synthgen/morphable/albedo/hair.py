@@ -35,7 +35,7 @@ def _brow(points: NDArray[np.float64], curve: NDArray[np.float64], unit: float, 
     thickness = _brow_thickness(inwards)
     across = (below + 0.6) / thickness  # 0 at the upper edge, 1 at the lower
     ends = _end_fade(points, curve, unit)
-    body = smoothstep(across, -0.12, 0.22) * smoothstep(across, 1.12, 0.72) * ends
+    body = smoothstep(across, -0.22, 0.30) * smoothstep(across, 1.2, 0.62) * ends
     strokes = _strokes(curve, unit, np.random.Generator(np.random.Philox([2, 1789 + number])))
     hairs = _stroke_density(points, strokes, 0.42 * unit)
     return body * (0.40 + 0.30 * smoothstep(inwards, 0.0, 0.35)) + 0.55 * np.minimum(hairs, 1.6) * smoothstep(
@@ -145,8 +145,8 @@ def paint_hair(canvas: Canvas) -> Plane:
         ear + 0.75,
         np.pi,
     ]
-    border_v = [0.822, 0.824, 0.838, 0.818, 0.745, 0.60, 0.62, 0.735, 0.735, 0.52, 0.44]
-    ragged = 0.008 * noise(canvas, (3.0, 1.2), 12) + 0.006 * noise(canvas, 8.0, 13)
+    border_v = [0.822, 0.824, 0.838, 0.818, 0.745, 0.60, 0.62, 0.695, 0.695, 0.52, 0.44]
+    ragged = 0.005 * noise(canvas, (3.0, 1.2), 12) + 0.005 * noise(canvas, 8.0, 13)
     inside = smoothstep(canvas.v - np.interp(side, border_angle, border_v) + ragged, -0.004, 0.020)
     hairs = np.clip(0.80 + 0.20 * noise(canvas, (7.0, 0.7), 14) + 0.08 * noise(canvas, 6.0, 15), 0.2, 1.6)
     return inside * hairs * canvas.skin

@@ -35,9 +35,9 @@ def paint_haemoglobin(canvas: Canvas) -> Plane:
     blood = 0.5 + 0.05 * noise(canvas, 8.0, 3) + 0.03 * noise(canvas, 2.5, 4)
     for eye, jaw, mouth in (([36, 41, 40, 39], 2, 48), ([42, 47, 46, 45], 14, 54)):
         cheek = 0.45 * points[eye].mean(axis=0) + 0.2 * points[jaw] + 0.35 * points[mouth]
-        blood += 0.42 * blob(canvas, cheek, (15.0, 12.0))
+        blood += 0.32 * blob(canvas, cheek, (15.0, 12.0))
         blood += 0.16 * blob(canvas, points[eye].mean(axis=0), (15.0, 9.0))
-    blood += 0.45 * blob(canvas, points[30], (9.0, 7.0))
+    blood += 0.35 * blob(canvas, points[30], (9.0, 7.0))
     blood += 0.25 * (blob(canvas, points[31], (6.0, 6.0)) + blob(canvas, points[35], (6.0, 6.0)))
     blood += 0.20 * blob(canvas, points[8] + [0.0, 12.0, 0.0], (14.0, 9.0))
     blood -= 0.10 * blob(canvas, points[28], (5.0, 8.0))
@@ -46,7 +46,7 @@ def paint_haemoglobin(canvas: Canvas) -> Plane:
 
 def _ears(canvas: Canvas) -> Plane:
     """1 on the ears: what stands out sideways at the height between eyes and mouth."""
-    height = smoothstep(canvas.v, 0.50, 0.54) * smoothstep(canvas.v, 0.76, 0.72)
+    height = smoothstep(canvas.v, 0.50, 0.54) * smoothstep(canvas.v, 0.715, 0.685)
     wide = float(np.abs(canvas.landmarks[[0, 1, 15, 16], 0]).mean())
     return smoothstep(np.abs(canvas.flat[..., 0]), 1.02 * wide, 1.07 * wide) * height
 
@@ -100,7 +100,7 @@ def paint_shade(canvas: Canvas) -> Plane:
     shade = -np.log(np.clip(sky, 0.08, 1.0))
     eyes = (canvas.texels.region == Region.RIGHT_EYE) | (canvas.texels.region == Region.LEFT_EYE)
     # The eye turns under its lids: what is hidden in the mean head must not be black when it comes to light.
-    shade[eyes] = np.minimum(shade[eyes], 0.55)
+    shade[eyes] = np.minimum(shade[eyes], 0.6)
     inner = (canvas.texels.region == Region.INNER_MOUTH) | (canvas.texels.region == Region.TEETH)
     shade[inner] = np.minimum(shade[inner], 1.0)
     lips = near(canvas, regions.mouth_outline(canvas.landmarks), 6.0)
@@ -110,5 +110,7 @@ def paint_shade(canvas: Canvas) -> Plane:
         lid = regions.smooth_curve(canvas.landmarks[[first, first + 1, first + 2, first + 3], :2])
         crease = lid + np.array([0.0, 4.2]) * canvas.unit
         distance = frontal_distance(canvas, near(canvas, crease, 6.0), crease)
+        distance_to_lid = frontal_distance(canvas, eyes & (np.abs(canvas.flat[..., 0] - lid[:, 0].mean()) < 20.0), lid)
+        shade += 0.55 * np.exp(-distance_to_lid / (2.2 * canvas.unit))
         shade += 0.28 * np.exp(-0.5 * (distance / (0.8 * canvas.unit)) ** 2)
     return shade

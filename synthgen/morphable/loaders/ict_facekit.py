@@ -27,6 +27,8 @@ from synthgen.morphable.template import SurfacePoints, Template
 from synthgen.morphable.unfold import unfold
 
 NEUTRAL_FILE, INDEX_FILE = "generic_neutral_mesh.obj", "vertex_indices.json"
+# Where the ears are in the chart: distance from u = 0.5, v, and half the size of a box around one.
+_EAR_U, _EAR_V, _EAR_HALF = 0.385, 0.63, (0.075, 0.15)
 _LABELLED_EYE_ANGLE = np.radians(80.0)
 
 
@@ -185,6 +187,8 @@ def _corner_uv(
     head = _within(polygon, ict.FACE_REST_AND_HEAD)
     shared = head[:, None] & (on_face[triangles] >= 0)
     uv[shared] = chart[on_face[triangles[shared]]]
+    for side in (-1.0, 1.0):
+        _unfold_ear(neutral, triangles, head, uv, side)
     for bounds, centre, slot in _eyes(neutral):
         rows = _within(polygon, bounds)
         uv[rows] = unwrap.eye_chart(neutral[triangles[rows]], centre, slot)
@@ -195,6 +199,27 @@ def _corner_uv(
     uv[teeth] = unwrap.slot_chart(neutral[triangles[teeth]][..., :2], unwrap.TEETH_SLOT)
     uv[mouth] = unwrap.slot_chart(neutral[triangles[mouth]][..., :2], unwrap.INNER_MOUTH_SLOT)
     return np.clip(uv, 0.0, 1.0).astype(np.float32)
+
+
+def _unfold_ear(
+    neutral: NDArray[np.float64],
+    triangles: NDArray[np.int32],
+    head: NDArray[np.bool_],
+    uv: NDArray[np.float64],
+    side: float,
+) -> None:
+    """Lay out the ear of one side (-1 right, 1 left) without folds, in place.
+
+    Ears carry no labels, but one texel for two places of the surface would smear their paint.
+    """
+    centre = uv.mean(axis=1)
+    box = (np.abs((centre[:, 0] - 0.5) * side - _EAR_U) < _EAR_HALF[0]) & (np.abs(centre[:, 1] - _EAR_V) < _EAR_HALF[1])
+    rows = np.flatnonzero(head & box)
+    vertices, local = np.unique(triangles[rows], return_inverse=True)
+    local = local.reshape(-1, 3)
+    chart = np.zeros((len(vertices), 2))
+    chart[local] = uv[rows]
+    uv[rows] = unfold(chart, local, neutral[vertices])[0][local]
 
 
 def _template(
