@@ -7,7 +7,7 @@ import numpy as np
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.procedural.expression_pca import expression_coordinates
 from synthgen.morphable.procedural.expressions import MOVEMENTS, expression_basis
-from synthgen.morphable.procedural.identity import identity_basis, published_mean
+from synthgen.morphable.procedural.identity import identity_basis, narrowed_prior, published_mean
 from synthgen.morphable.procedural.mesh import build_mesh
 from synthgen.morphable.procedural.subdivide import subdivide_model
 from synthgen.morphable.procedural.template import build_template
@@ -25,8 +25,9 @@ def build_procedural_model(resolution: Resolution = "base") -> MorphableModel:
         raise ValueError(f"resolution is {resolution!r}; expected 'base' or 'fine'")
     mesh = build_mesh()
     fields = smooth_fields(mesh)
-    mean = published_mean(mesh, fields)
-    identity = identity_basis(mesh, mean, fields)
+    prior = narrowed_prior(mesh, fields)
+    mean = published_mean(mesh, fields, prior)
+    identity = identity_basis(mesh, mean, fields, prior)
     expressions = expression_basis(mesh)
     pca_mean, pca = expression_coordinates(expressions)
     model = MorphableModel(

@@ -23,7 +23,9 @@ def _grid_share(grid: HeadGrid) -> NDArray[np.float64]:
         column[numbers] = np.arange(columns)
     line = 0.5 * (grid.t[grid.lower[grid.key[MOUTH]]] + grid.t[grid.upper[grid.key[MOUTH]]])[column]
     below = (grid.row < grid.key[MOUTH]) | ((grid.row == grid.key[MOUTH]) & (grid.side < 0))
-    free = (1.0 - along**2) ** 0.6
+    # At the lips the jaw frees the edge at once; the skin farther away follows without a step at the corner.
+    near = smooth_step(np.abs(line - grid.t), 14.0, 3.0)
+    free = near * (1.0 - along**2) ** 0.6 + (1.0 - near) * smooth_step(degrees, 30.0, 2.0)
     lower_edge = CORNER_SHARE + (1.0 - CORNER_SHARE) * free
     upper_edge = CORNER_SHARE * (1.0 - free)
     beside = smooth_step(degrees, MOUTH_CORNER, 60.0)
@@ -52,4 +54,4 @@ def turn_jaw(vertices: NDArray[np.float64], share: NDArray[np.float64], degrees:
     angle = np.deg2rad(degrees)
     rotation = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
     arm = vertices - HINGE
-    return share[:, None] * (arm @ rotation.T - arm)
+    return np.asarray(share[:, None] * (arm @ rotation.T - arm))

@@ -77,7 +77,7 @@ def _locate(point: NDArray[np.float64], corners: NDArray[np.float64]) -> tuple[i
 
 def ibug68(grid: HeadGrid, triangles: NDArray[np.int64]) -> SurfacePoints:
     """The 68 points on the label-carrying triangles (T, 3); triangles must start with grid triangles."""
-    on_grid = (triangles < len(grid.t)).all(axis=1)
+    on_grid: NDArray[np.bool_] = np.asarray((triangles < len(grid.t)).all(axis=1))
     chart = np.stack([grid.theta * 80.0, grid.t], axis=1)
     corners = np.full((len(triangles), 3, 2), 1e6)
     corners[on_grid] = chart[triangles[on_grid]]

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from synthgen.morphable.procedural.grid import EYE, LOWER_LIP, UPPER_LIP
 from synthgen.morphable.procedural.mesh import HeadMesh, middle_of_mouth
@@ -16,14 +15,18 @@ POINTS = {
 }  # fmt: skip
 
 
+def nearest_vertex(mesh: HeadMesh, point: tuple[float, float, float], side: float = 1.0) -> NDArray[np.int64]:
+    """Number (1,) of the head's vertex nearest to a point of the sculpted head, or to its mirror image (side -1)."""
+    skin = mesh.vertices[: len(mesh.grid.t)]
+    return np.array([((skin - np.array(point) * np.array([side, 1.0, 1.0])) ** 2).sum(axis=1).argmin()])
+
+
 def measurement_ends(mesh: HeadMesh) -> list[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
     """(name, first, second): vertex numbers whose mean position are the two ends, in the order of the table."""
     grid = mesh.grid
-    tree = cKDTree(mesh.vertices[: len(grid.t)])
 
     def at(name: str, side: float = 1.0) -> NDArray[np.int64]:
-        point = np.array(POINTS[name]) * np.array([side, 1.0, 1.0])
-        return np.array([tree.query(point)[1]])
+        return nearest_vertex(mesh, POINTS[name], side)
 
     def across(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return at(name), at(name, -1.0)

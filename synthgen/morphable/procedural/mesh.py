@@ -1,4 +1,4 @@
-"""The mean head: shell and islands in one vertex array, with everything that later steps must know about each vertex."""
+"""The mean head: shell and islands in one vertex array."""
 
 from dataclasses import dataclass
 

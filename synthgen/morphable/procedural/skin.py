@@ -15,8 +15,7 @@ SMOOTHING = 1500.0
 
 @lru_cache(maxsize=1)
 def _interpolator() -> RBFInterpolator:
-    left = [row for row in LATERAL]
-    rows = [*MIDLINE, *left, *((-row[0], *row[1:]) for row in left)]
+    rows = [*MIDLINE, *LATERAL, *((-row[0], *row[1:]) for row in LATERAL)]
     targets = np.array([row[:3] for row in rows])
     chart = chart_from_world(targets)
     for number, row in enumerate(rows):

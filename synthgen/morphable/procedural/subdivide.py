@@ -1,6 +1,7 @@
 """One midpoint subdivision step of a whole model: every triangle becomes four, the bases follow linearly."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ def _edges(triangles: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.
     return edges.astype(np.int32), inverse.reshape(-1, 3).astype(np.int32)
 
 
-def _children(corner: NDArray, middle: NDArray) -> NDArray:
+def _children(corner: NDArray[Any], middle: NDArray[Any]) -> NDArray[Any]:
     """Four children per triangle (T * 4, 3, ...) from corner and edge-middle values (T, 3, ...); a, b, c, centre."""
     a, b, c = (corner[:, k] for k in range(3))
     ab, bc, ca = (middle[:, k] for k in range(3))

@@ -30,7 +30,7 @@ from synthgen.morphable.template import Template
 
 FACE_DEG = 75.0
 ROWS_UNDER_CHIN = 2
-BROW_DEG = (7.0, 36.6)
+BROW_DEG = (6.5, 38.0)
 # (y, half width) of the nose region, mm.
 NOSE_REGION = ((-29.0, 12.0), (-26.5, 17.5), (-14.5, 17.5), (-7.0, 14.0), (5.0, 10.0), (17.0, 7.5), (22.0, 5.0))
 
@@ -61,7 +61,8 @@ def _grid_parts(grid: HeadGrid, triangles: NDArray[np.int64], vertices: NDArray[
     half = np.interp(centre[:, 1], table[:, 0], table[:, 1], left=0.0, right=0.0)
     parts[(np.abs(centre[:, 0]) < half) & (row >= key[NOSE_BASE]).all(1)] = PARTS.index("nose")
     middle = theta.mean(axis=1)
-    in_brow = between(BROW_LOWER, BROW_UPPER) & (np.abs(middle) > BROW_DEG[0]) & (np.abs(middle) < BROW_DEG[1])
+    within = (np.abs(theta) > BROW_DEG[0]).all(axis=1) & (np.abs(theta) < BROW_DEG[1]).all(axis=1)
+    in_brow = between(BROW_LOWER, BROW_UPPER) & within
     parts[in_brow & (middle < 0)] = PARTS.index("right_brow")
     parts[in_brow & (middle > 0)] = PARTS.index("left_brow")
     in_mouth = (np.abs(theta) <= MOUTH_CORNER + 1e-6).all(axis=1)
@@ -123,7 +124,7 @@ def position_code(vertices: NDArray[np.floating], triangles: NDArray[np.integer]
     """pncc (V, 3) of mean vertices (V, 3): each axis in [0, 1] over the vertices of the label-carrying triangles."""
     carried = vertices[np.unique(triangles)]
     low, high = carried.min(axis=0), carried.max(axis=0)
-    return np.clip((vertices - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((vertices - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 def build_template(mesh: HeadMesh, mean: NDArray[np.float64]) -> Template:

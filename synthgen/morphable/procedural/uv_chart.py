@@ -76,14 +76,14 @@ def sleeve_corner_uv(mesh: HeadMesh, number: int, grid_chart: NDArray[np.float64
         INNER_MOUTH_SLOT,
     )
     ends = _slot_uv(np.array(lane), np.array([0.5, 0.5]), INNER_MOUTH_SLOT)
-    place[[sleeve.vertices.max() * 0 + upper[0], upper[-1]]] = ends
+    place[[upper[0], upper[-1]]] = ends
     corner[rims:] = place[triangles[rims:]]
     return corner
 
 
 def rim_triangle_count(sleeve: Sleeve) -> int:
     """Number of triangles in the two strips next to the edges of a sleeve."""
-    return 2 * 2 * (sleeve.vertices.shape[1])
+    return 4 * int(sleeve.vertices.shape[1])
 
 
 def globe_corner_uv(mesh: HeadMesh, side: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from synthgen.morphable.procedural.eyes import globe_centre
 from synthgen.morphable.procedural.mesh import HeadMesh
 
 # (sigma in mm, amplitude in mm, spacing of centres in mm, only in front of this z) of the Gaussian kernels.
-SCALES = ((75.0, 2.2, 62.0, -200.0), (34.0, 1.15, 30.0, 20.0), (16.0, 0.6, 15.0, 66.0))
+SCALES = ((75.0, 2.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.5, 15.0, 66.0))
 # Left-right asymmetry relative to the symmetric part.
 ASYMMETRY = 0.12
 FINEST_ASYMMETRY = 30.0  # mm; finer scales are symmetric
