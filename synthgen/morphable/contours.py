@@ -13,7 +13,7 @@ _INNER_U = (0.19, 0.18, 0.17, 0.16, 0.13, 0.10, 0.07, 0.04)
 def jaw_contours(uv: NDArray[np.floating], triangles: NDArray[np.int32], jaw: NDArray[np.integer]) -> NDArray[np.int32]:
     """(17, M) int32 vertex rows, padded with -1: per jaw point the vertices on its level of the chart.
 
-    uv: (T, 3, 2) chart of the label-carrying triangles (T, 3) of the face shell; jaw: (17,) vertices of landmarks 0..16.
+    uv: (T, 3, 2) chart of the label-carrying triangles (T, 3) of the face shell; jaw: (17,) vertices of points 0..16.
     Each line runs from just outside the jaw point towards the middle of the face, at the jaw point's v; point 8, the
     chin, has itself alone.
     """

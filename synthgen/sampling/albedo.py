@@ -66,7 +66,7 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
     """A random face paint; light and dark skin both common, light hair and eyes only on lighter skin."""
     melanin = _MELANIN_LOW + (_MELANIN_HIGH - _MELANIN_LOW) * float(rng.random()) ** 1.8
     light = melanin < DARK_SKIN
-    darkness, redness = float(rng.random()), float(rng.random())
+    darkness, redness = float(rng.random()) ** 0.6, float(rng.random())
     bald, bearded, made_up = (bool(value) for value in rng.random(3) < (0.12, 0.40, 0.20))
     iris_pick = float(rng.random())
     weights = np.cumsum([weight for weight, _ in _IRIS_COLOURS])
@@ -76,7 +76,7 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
         carotene=float(rng.uniform(0.1, 1.0)),
         lips=float(rng.uniform(1.2, 2.0) if made_up else rng.uniform(0.6, 1.1)),
         hair_darkness=darkness if light else 0.75 + 0.25 * darkness,
-        hair_redness=max(0.0, 2.0 * redness - 1.2) if light else 0.0,
+        hair_redness=max(0.0, 4.0 * redness - 3.2) if light else 0.0,
         hair_cover=0.0 if bald else float(rng.uniform(0.75, 1.2)),
         brows=float(rng.uniform(0.40, 0.85)),
         lashes=float(rng.uniform(0.5, 1.2)) + 0.5 * made_up,

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-DIRECTIONS = 64
+DIRECTIONS = 48
 _PIXEL_MM = 2.0
 _BIAS_MM = 3.0
-_POINTS_PER_EDGE = 4  # samples along each edge of a triangle that stand for its surface
 _SMOOTHING_ROUNDS = 2
 
 
@@ -52,10 +51,9 @@ def _surface_points(points: NDArray[np.float64], triangles: NDArray[np.integer])
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).max(axis=1)
     samples = []
     for steps in (1, 2, 4, 8, 16):
-        below, above = steps * _PIXEL_MM / 2, steps * _PIXEL_MM
-        group = corners[(longest <= above) & ((longest > below) if steps > 1 else True)]
-        if steps == 16:
-            group = corners[longest > below]
+        below = 0.0 if steps == 1 else steps * _PIXEL_MM / 2
+        above = np.inf if steps == 16 else steps * _PIXEL_MM
+        group = corners[(longest > below) & (longest <= above)]
         grid = [(i, j) for i in range(steps) for j in range(steps - i)]
         weights = np.array([[i + 1 / 3, j + 1 / 3, steps - i - j - 2 / 3] for i, j in grid]) / steps
         samples.append(np.einsum("sc,tcd->tsd", weights, group).reshape(-1, 3))
@@ -70,14 +68,14 @@ def _visible(
     right = np.cross(direction, helper)
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(direction, right)], axis=1)
-    corner = (surface @ axes).min(axis=0)
-    cells = ((surface @ axes - corner) / _PIXEL_MM).astype(np.int64)
-    width = int(cells[:, 0].max()) + 1
-    flat = cells[:, 0] + width * cells[:, 1]
-    nearest = np.full(int(flat.max()) + 1, -np.inf)
-    np.maximum.at(nearest, flat, surface @ direction)
-    own = ((points @ axes - corner) / _PIXEL_MM).astype(np.int64)
-    return (points @ direction >= nearest[own[:, 0] + width * own[:, 1]] - _BIAS_MM).astype(np.float64)
+    across = axes.T @ surface.T  # (2, N): rows are contiguous, which makes their minimum cheap
+    corner = across.min(axis=1, keepdims=True)
+    cells = ((across - corner) / _PIXEL_MM).astype(np.int64)
+    width = int(cells[0].max()) + 1
+    nearest = np.full(width * (int(cells[1].max()) + 1), -np.inf)
+    np.maximum.at(nearest, cells[0] + width * cells[1], direction @ surface.T)
+    own = ((axes.T @ points.T - corner) / _PIXEL_MM).astype(np.int64)
+    return (points @ direction >= nearest[own[0] + width * own[1]] - _BIAS_MM).astype(np.float64)
 
 
 def _smoothed(values: NDArray[np.float64], triangles: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -14,8 +14,9 @@ Plane = NDArray[np.float64]
 
 # One number per noise pattern: the layers belong to a model and are the same in every process.
 _NOISE_SEED = 20170
-# Size of the noise patterns: half the height of the chart and once around the head, at _NOISE_MM a sample.
-_HEIGHT_MM, _GIRTH_MM, _NOISE_MM = 400.0, 565.0, 0.5
+# Size of the noise patterns: the height of the chart and once around the head; how densely they are drawn.
+_HEIGHT_MM, _GIRTH_MM = 400.0, 565.0
+_SAMPLES_PER_SIGMA, _FINEST_MM = 3.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def noise(canvas: Canvas, sigma: float | tuple[float, float], pattern: int) -> P
     differs over the chart.
     """
     rng = np.random.Generator(np.random.Philox([_NOISE_SEED, pattern]))
-    rows, columns = int(_HEIGHT_MM / _NOISE_MM), int(_GIRTH_MM / _NOISE_MM)
-    texels = np.broadcast_to(np.asarray(sigma, np.float64) / _NOISE_MM, 2)
-    values = ndimage.gaussian_filter(rng.standard_normal((rows, columns)), texels, mode="wrap")
+    extent = np.broadcast_to(np.asarray(sigma, np.float64), 2)
+    spacing = np.maximum(extent / _SAMPLES_PER_SIGMA, _FINEST_MM)
+    rows, columns = (int(side) for side in np.array([_HEIGHT_MM, _GIRTH_MM]) / spacing)
+    values = ndimage.gaussian_filter(rng.standard_normal((rows, columns)), extent / spacing, mode="wrap", truncate=3.0)
     values = (values - values.mean()) / values.std()
     place = np.stack([canvas.v * rows, (canvas.angle / (2.0 * np.pi) + 0.5) * columns])
     return ndimage.map_coordinates(values, place, order=1, mode="grid-wrap")

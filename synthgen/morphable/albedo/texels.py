@@ -114,7 +114,7 @@ def _cover(
     """Write the triangles `rows`, each within side x side texels from its `low`."""
     offsets = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
     place = low[rows][:, None, :] + offsets[None]
-    point = place + 0.5
+    point = place.astype(np.float64) + 0.5
     a, b, c = (pixels[rows, corner][:, None, :] for corner in range(3))
 
     def cross(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the ICT-FaceKit release states in its README rather than in a file: ranges of rows, all 0-based, end exclusive."""
+"""What the ICT-FaceKit release states in its README, not in a file: ranges of rows, 0-based, end exclusive."""
 
 VERTEX_COUNT, POLYGON_COUNT = 26719, 26384
 IDENTITY_COUNT, EXPRESSION_COUNT = 100, 53
