@@ -6,7 +6,7 @@ from synthgen.cli.console import put
 from synthgen.cli.options import JsonOption
 
 PACKAGES = ("synthgen", "numpy", "scipy", "torch", "warp-lang", "pillow", "simplejpeg", "zstandard", "pyarrow",
-            "pycocotools", "pydantic", "pyyaml", "typer", "rich", "fsspec", "matplotlib")  # fmt: skip
+            "pycocotools", "pydantic", "pyyaml", "typer", "rich", "fsspec")  # fmt: skip
 
 
 def env(as_json: JsonOption = False) -> None:

@@ -155,11 +155,6 @@ def test_environment_variables_live_in_one_file() -> None:
     assert users <= {"core/environment.py"}
 
 
-def test_report_draws_without_a_display() -> None:
-    """pyplot would choose a backend and keep every figure alive."""
-    assert not [file for file in source_files() if "matplotlib.pyplot" in set(imports_of(parse(file)))]
-
-
 def test_programs_beside_the_package_are_not_imported() -> None:
     outside = {"benchmarks", "tests"}
     assert not [file for file in source_files() if top_level_names(file) & outside]

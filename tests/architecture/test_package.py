@@ -21,7 +21,7 @@ EXPORTED = {
     "render_sample",
     "verify",
 }
-HEAVY = ("torch", "warp", "numpy", "scipy", "matplotlib", "pyarrow", "PIL", "yaml", "pycocotools")
+HEAVY = ("torch", "warp", "numpy", "scipy", "pyarrow", "PIL", "yaml", "pycocotools")
 
 
 def loaded_modules(code: str) -> set[str]:
