@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthgen.asset_io.cache import DEFAULT_CACHE_BYTES, ByteCache
-from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files, problems_error
+from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files
 from synthgen.asset_io.coco import check_files, read_coco
-from synthgen.asset_io.images import IMAGE_SUFFIXES, check_image, read_image_reduced, resize_crop
+from synthgen.asset_io.images import IMAGE_SUFFIXES, check_images, read_image_reduced, resize_crop
 from synthgen.asset_io.procedural_background import render_procedural
 from synthgen.core.errors import AssetError
 
@@ -20,6 +21,8 @@ FLAT_KINDS = ("gray", "colour")
 KINDS = (*FLAT_KINDS, "procedural", "folder", "coco")
 # Pictures are kept large enough for this zoom; a stronger one enlarges what is kept.
 MOST_ZOOM_KEPT = 4.0
+# The strongest zoom may enlarge what is kept by a quarter: COCO's pictures can then be decoded at half their size.
+ENOUGH = 0.8
 # Pillow keeps four bytes per pixel.
 _BYTES_PER_PIXEL = 4
 
@@ -104,8 +107,10 @@ class Backgrounds:
 
     def _load(self, name: str) -> Image.Image:
         zoom = min(max(self.spec.largest_zoom, 1.0), MOST_ZOOM_KEPT)
-        height, width = (int(np.ceil(side * zoom)) for side in self._size)
-        pixels = read_image_reduced(Path(self.spec.images or "") / name, height, width)
+        height, width = (ceil(side * zoom) for side in self._size)
+        enough = ENOUGH if zoom > 1.0 else 1.0
+        path = Path(self.spec.images or "") / name
+        pixels = read_image_reduced(path, ceil(height * enough), ceil(width * enough))
         image = Image.fromarray(pixels)
         scale = max(height / image.height, width / image.width)
         if scale >= 1.0:
@@ -132,7 +137,7 @@ def open_backgrounds(
             raise AssetError(f"background kind {spec.kind} needs a folder of images")
         names, licence = _coco_names(spec) if spec.kind == "coco" else _folder_names(spec.images)
         if check:
-            _check_pictures(spec.images, names)
+            check_images(spec.images, names, "background pictures")
     cache = ByteCache[Image.Image](cache_bytes, lambda image: image.width * image.height * _BYTES_PER_PIXEL)
     return Backgrounds(spec, tuple(names), licence, size, cache)
 
@@ -176,12 +181,3 @@ def _coco_names(spec: BackgroundSpec) -> tuple[list[str], str]:
             )
     check_files(index, spec.images or "", wanted)
     return sorted(index.files[number] for number in wanted), index.licence
-
-
-def _check_pictures(images: str, names: list[str]) -> None:
-    problems = [(name, check_image(Path(images) / name)) for name in names]
-    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
-    if bad:
-        raise problems_error(
-            f"{images}: {len(bad)} of {len(names)} background pictures cannot be used; repair or remove them", bad
-        )

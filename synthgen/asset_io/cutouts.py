@@ -12,9 +12,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from synthgen.asset_io.cache import ByteCache
-from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence, problems_error
+from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence
 from synthgen.asset_io.coco import CocoAnnotation, check_files, read_coco
-from synthgen.asset_io.images import check_image, read_image
+from synthgen.asset_io.images import check_images, read_image
 from synthgen.core.errors import AssetError
 
 # Square pixels; smaller things are mush when they are enlarged.
@@ -95,9 +95,12 @@ class Cutouts:
         return mask
 
 
-def open_cutouts(images: str, annotations: str, skip_people: bool = False, min_area: float = MIN_AREA) -> Cutouts:
+def open_cutouts(
+    images: str, annotations: str, skip_people: bool = False, min_area: float = MIN_AREA, check: bool = True
+) -> Cutouts:
     """Cut-outs of the single things (no crowds) of a COCO instances file with at least `min_area` square pixels.
 
+    check: look at the header of every picture first. A process whose parent has done so may pass False.
     Raises AssetError for missing files, an unusable picture, or when no thing is large enough.
     """
     index = read_coco(annotations, min_area)
@@ -110,10 +113,8 @@ def open_cutouts(images: str, annotations: str, skip_people: bool = False, min_a
         raise AssetError(f"{annotations}: no outline of at least {min_area:.0f} square pixels to cut occluders from")
     used = {shape.image_id for shape in shapes}
     check_files(index, images, used)
-    problems = [(name, check_image(Path(images) / name)) for name in sorted(index.files[number] for number in used)]
-    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
-    if bad:
-        raise problems_error(f"{images}: {len(bad)} of {len(used)} pictures with cut-outs cannot be used", bad)
+    if check:
+        check_images(images, sorted(index.files[number] for number in used), "pictures with cut-outs")
     cache = ByteCache[Pixels](CACHE_BYTES, lambda pixels: pixels.nbytes)
     return Cutouts(images, annotations, shapes, index.files, index.licence, cache)
 

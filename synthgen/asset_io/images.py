@@ -8,6 +8,7 @@ without transparency. Colour profiles and EXIF orientation are not applied: anno
 import io
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from synthgen.asset_io.catalogue import problems_error
 from synthgen.core.errors import AssetError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -40,6 +42,14 @@ def check_image(path: str | Path) -> str | None:
             return _file_problem(file)
     except OSError as error:
         return _system_problem(error)
+
+
+def check_images(folder: str | Path, names: Sequence[str], what: str) -> None:
+    """Raises one AssetError that lists every unusable file among `names` below `folder`; `what` they are, in plural."""
+    problems = [(name, check_image(Path(folder) / name)) for name in names]
+    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
+    if bad:
+        raise problems_error(f"{folder}: {len(bad)} of {len(names)} {what} cannot be used; repair or remove them", bad)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

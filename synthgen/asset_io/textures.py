@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthgen.asset_io.cache import DEFAULT_CACHE_BYTES, ByteCache
-from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files, problems_error
-from synthgen.asset_io.images import IMAGE_SUFFIXES, check_image, image_size, read_image_reduced, resize_crop
+from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files
+from synthgen.asset_io.images import IMAGE_SUFFIXES, check_images, image_size, read_image_reduced, resize_crop
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 1024
 
@@ -61,12 +61,7 @@ def open_textures(folder: str, cache_bytes: int = DEFAULT_CACHE_BYTES) -> Textur
     Raises AssetError for a missing or empty folder, and one that lists every unusable image.
     """
     names = list_files(folder, IMAGE_SUFFIXES)
-    problems = [(name, check_image(Path(folder) / name)) for name in names]
-    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
-    if bad:
-        raise problems_error(
-            f"{folder}: {len(bad)} of {len(names)} textures cannot be used; repair or remove them", bad
-        )
+    check_images(folder, names, "textures")
     largest = max(max(image_size(Path(folder) / name)) for name in names)
     side = SMALLEST_SIDE
     while 2 * side <= min(largest, LARGEST_SIDE):
