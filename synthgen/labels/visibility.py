@@ -43,7 +43,7 @@ def hidden_points(
         return torch.zeros((count, number), dtype=torch.bool, device=points.device)
     if int(own_triangle.max()) >= len(triangles):
         raise UsageError(f"`own_triangle` must be below {len(triangles)}, got {int(own_triangle.max())}")
-    from synthgen.labels.warp_visibility import launch_hidden_points
+    from synthgen.labels.warp_visibility import HidingMesh, launch_hidden_points
 
-    mesh = (vertices_image, triangles)
-    return launch_hidden_points(points, own_triangle, mesh, size, (perspective, near, TOLERANCE_MM))
+    mesh = HidingMesh(vertices_image, triangles, perspective, near, TOLERANCE_MM, size)
+    return launch_hidden_points(points, own_triangle, mesh)

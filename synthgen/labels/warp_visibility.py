@@ -4,9 +4,12 @@ The points are binned by pixel; then every front-facing triangle visits the pixe
 points behind it. Binned by rows, the points under one row of a box lie next to each other in memory.
 """
 
+from dataclasses import dataclass
+
 import torch
 import warp as wp
 
+from synthgen.core.conventions import HIDDEN
 from synthgen.raster.warp_rasterize import (
     barycentric_at,
     corners_of,
@@ -23,7 +26,8 @@ from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
 
-HIDDEN = wp.constant(wp.uint8(1))
+# The same number in `matchability` and `landmarks_visibility`.
+HIDDEN_CODE = wp.constant(wp.uint8(HIDDEN))
 
 
 @wp.func
@@ -98,7 +102,7 @@ def hide_points(
     bins: Bins,
     rule: Hiding,
     span: wp.int32,
-    hidden: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
+    code: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
 ):
     """One thread takes `span` triangles. Marking is idempotent, so the order of threads does not matter."""
     n, part = wp.tid()
@@ -118,21 +122,27 @@ def hide_points(
             y1 = highest(k.a[1], k.b[1], k.c[1])
             if x0 < right and x1 >= 0.0 and y0 < bottom and y1 >= 0.0 and is_drawable(k, rule.perspective, rule.near):
                 first = int(wp.where(x0 > 0.0, x0, 0.0))
-                last = int(wp.where(x1 < right - 1.0, x1, right - 1.0))
-                top = int(wp.where(y0 > 0.0, y0, 0.0))
-                end = int(wp.where(y1 < bottom - 1.0, y1, bottom - 1.0)) + 1
+                last = int(wp.where(x1 < right - 1.0, x1, right - 1.0)) + 1
+                row = int(wp.where(y0 > 0.0, y0, 0.0))
+                end = int(wp.where(y1 < bottom - 1.0, y1, bottom - 1.0))
                 front = lowest(k.a[2], k.b[2], k.c[2]) + rule.tolerance
                 s = setup_triangle(k, rule.perspective)
-                for row in range(top, end):
-                    for j in range(bound[row * width + first], bound[row * width + last + 1]):
+                while row <= end:
+                    j = bound[row * width + first]
+                    stop = bound[row * width + last]
+                    while j < stop:
                         p = points[j]
                         e = edge_values(s, p[0], p[1])
                         # One branch that is seldom taken instead of four that cannot be predicted.
-                        if wp.where(p[2] > front, lowest(e[0], e[1], e[2]), -1.0) >= 0.0:
+                        inside = lowest(e[0], e[1], e[2])
+                        behind = p[2] - front
+                        if wp.where(inside < behind, inside, behind) >= 0.0:
                             if covers(s, e) and depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
                                 i = origin[j]
                                 if rule.own[n, i] != t:
-                                    hidden[n, i] = HIDDEN
+                                    code[n, i] = HIDDEN_CODE
+                        j += 1
+                    row += 1
 
 
 @wp.kernel
@@ -141,7 +151,7 @@ def hide_backs(
     triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     own: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
     span: wp.int32,
-    hidden: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
+    code: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
 ):
     """Points on triangles that face away are hidden; own is -1 where there is no point."""
     n, part = wp.tid()
@@ -150,43 +160,60 @@ def hide_backs(
         t = own[n, i]
         if t >= 0:
             if not faces_camera(corners_of(corners, triangles, t)):
-                hidden[n, i] = HIDDEN
+                code[n, i] = HIDDEN_CODE
 
 
-def launch_hidden_points(
-    points: torch.Tensor,
-    own: torch.Tensor,
-    mesh: tuple[torch.Tensor, torch.Tensor],
-    size: tuple[int, int],
-    rule: tuple[bool, float, float],
-) -> torch.Tensor:
-    """hidden (N, P) bool of checked input; mesh: vertices_image, triangles; rule: perspective, near, tolerance."""
-    start_warp()
+@dataclass(frozen=True)
+class HidingMesh:
+    """vertices_image: (N, V, 3) float32; triangles: (T, 3) int32; near, tolerance: mm; size: height, width."""
+
+    vertices_image: torch.Tensor
+    triangles: torch.Tensor
+    perspective: bool
+    near: float
+    tolerance: float
+    size: tuple[int, int]
+
+    def arrays(self) -> list[wp.array]:
+        """The two tensors as Warp arrays, without a copy."""
+        vertices = wp.from_torch(self.vertices_image.detach(), dtype=wp.vec3)
+        return [vertices, wp.from_torch(self.triangles, dtype=wp.vec3i)]
+
+
+def launch_mark_hidden(points: torch.Tensor, own: torch.Tensor, mesh: HidingMesh, code: torch.Tensor) -> None:
+    """Write 2 into code (N, P) uint8 where the mesh hides a point; points (N, P, 3) with NaN are left alone."""
     place = points.device
     device = wp.device_from_torch(place)
     count, point_count = own.shape
-    height, width = size
+    height, width = mesh.size
     grid = wp.from_torch(points, dtype=wp.vec3)
     span = point_count if place.type == "cpu" else 1
-    launch_points = {"dim": (count, point_count // max(span, 1)), "device": device}
+    threads = (count, point_count // max(span, 1))
     bound = torch.zeros((count, height * width + 1), dtype=torch.int32, device=place)
-    wp.launch(count_points, inputs=[grid, height, width, span, wp.from_torch(bound)], **launch_points)
-    bound = torch.cumsum(bound, dim=1, dtype=torch.int32)
+    counting = [grid, height, width, span, wp.from_torch(bound)]
+    wp.launch(count_points, dim=threads, inputs=counting, device=device)
     bins = Bins()
     bins.height, bins.width = height, width
-    bins.bound = wp.from_torch(bound)
+    bins.bound = wp.from_torch(torch.cumsum(bound, dim=1, dtype=torch.int32))
     bins.points = wp.from_torch(torch.empty_like(points), dtype=wp.vec3)
     bins.origin = wp.from_torch(torch.empty_like(own))
     sorting = [grid, height, width, span, bins.bound, bins.points, bins.origin]
-    wp.launch(sort_points, inputs=sorting, **launch_points)
-    hiding = Hiding()
-    hiding.own = wp.from_torch(own)
-    hiding.perspective, hiding.near, hiding.tolerance = rule
-    hidden = torch.zeros((count, point_count), dtype=torch.uint8, device=place)
-    flags = wp.from_torch(hidden)
-    corners = [wp.from_torch(mesh[0].detach(), dtype=wp.vec3), wp.from_torch(mesh[1], dtype=wp.vec3i)]
-    span_t = max(len(mesh[1]), 1) if place.type == "cpu" else 1
-    dim = (count, len(mesh[1]) // span_t)
-    wp.launch(hide_points, dim=dim, inputs=[*corners, bins, hiding, span_t, flags], device=device)
-    wp.launch(hide_backs, inputs=[*corners, hiding.own, span, flags], **launch_points)
-    return hidden.bool()
+    wp.launch(sort_points, dim=threads, inputs=sorting, device=device)
+    rule = Hiding()
+    rule.own = wp.from_torch(own)
+    rule.perspective, rule.near, rule.tolerance = mesh.perspective, mesh.near, mesh.tolerance
+    span = max(len(mesh.triangles), 1) if place.type == "cpu" else 1
+    threads = (count, len(mesh.triangles) // span)
+    wp.launch(hide_points, dim=threads, inputs=[*mesh.arrays(), bins, rule, span, wp.from_torch(code)], device=device)
+
+
+def launch_hidden_points(points: torch.Tensor, own: torch.Tensor, mesh: HidingMesh) -> torch.Tensor:
+    """hidden (N, P) bool of checked input; see `labels.visibility`."""
+    start_warp()
+    code = torch.zeros(own.shape, dtype=torch.uint8, device=own.device)
+    span = own.shape[1] if own.device.type == "cpu" else 1
+    threads = (len(own), own.shape[1] // span)
+    inputs = [*mesh.arrays(), wp.from_torch(own), span, wp.from_torch(code)]
+    wp.launch(hide_backs, dim=threads, inputs=inputs, device=wp.device_from_torch(own.device))
+    launch_mark_hidden(points, own, mesh, code)
+    return code == HIDDEN
