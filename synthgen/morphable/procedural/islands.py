@@ -11,6 +11,7 @@ GLOBE_MERIDIANS = 24
 FRONT_RINGS = 10
 
 TEETH_COLUMNS = 17
+ARCH = 1.35  # radians of the dental arch to either side
 # Cross-section of the upper teeth, anti-clockwise seen from the subject's left: (up, forward), mm.
 TEETH_SECTION = ((-8.0, 0.0), (-4.0, 0.9), (5.0, 0.2), (6.0, -4.0), (-4.0, -5.0), (-7.6, -1.6))
 
@@ -45,12 +46,13 @@ def globe_triangles(side: int) -> NDArray[np.int64]:
 
 def teeth_vertices(line: NDArray[np.float64], upper: bool) -> NDArray[np.float64]:
     """Vertices (TEETH_COLUMNS * 6, 3), mm, of a row of teeth behind the point `line` (3,) between the lips."""
-    x = 24.0 * np.sin(np.linspace(-1.15, 1.15, TEETH_COLUMNS)) / np.sin(1.15)
-    depth = 26.0 * (1.0 - np.cos(np.linspace(-1.15, 1.15, TEETH_COLUMNS))) / (1.0 - np.cos(1.15))
+    angle = np.linspace(-ARCH, ARCH, TEETH_COLUMNS)
+    x = 24.0 * np.sin(angle) / np.sin(ARCH)
+    depth = 34.0 * (1.0 - np.cos(angle)) / (1.0 - np.cos(ARCH))
     section = np.array(TEETH_SECTION)
     sign = 1.0 if upper else -1.0
-    scale, inset = (1.0, 0.0) if upper else (0.93, 1.2)
-    base = line + np.array([0.0, 6.2 * sign - 0.6 if upper else -8.4, -8.0 - inset])
+    scale, inset = (1.0, 0.0) if upper else (0.93, 2.2)
+    base = line + np.array([0.0, 6.2 * sign - 0.6 if upper else -8.4, -10.0 - inset])
     up = sign * section[:, 0]
     vertices = np.stack(
         [

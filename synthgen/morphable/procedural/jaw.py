@@ -24,7 +24,7 @@ def _grid_share(grid: HeadGrid) -> NDArray[np.float64]:
     line = 0.5 * (grid.t[grid.lower[grid.key[MOUTH]]] + grid.t[grid.upper[grid.key[MOUTH]]])[column]
     below = (grid.row < grid.key[MOUTH]) | ((grid.row == grid.key[MOUTH]) & (grid.side < 0))
     # At the lips the jaw frees the edge at once; the skin farther away follows without a step at the corner.
-    near = smooth_step(np.abs(line - grid.t), 14.0, 3.0)
+    near = smooth_step(np.abs(line - grid.t), 11.0, 2.0)
     free = near * (1.0 - along**2) ** 0.6 + (1.0 - near) * smooth_step(degrees, 30.0, 2.0)
     lower_edge = CORNER_SHARE + (1.0 - CORNER_SHARE) * free
     upper_edge = CORNER_SHARE * (1.0 - free)

@@ -11,16 +11,8 @@ HALF_GAP = 0.04
 
 # Cross-section of the mouth from the upper to the lower lip: (up, back) from the parting line, mm.
 POUCH = (
-    (0.05, 2.6),
-    (3.0, 6.0),
-    (13.0, 8.0),
-    (15.0, 24.0),
-    (2.0, 42.0),
-    (-14.0, 24.0),
-    (-12.0, 8.0),
-    (-3.0, 6.0),
-    (-0.05, 2.6),
-)
+    (0.05, 2.6), (2.5, 6.5), (11.0, 9.5), (14.0, 25.0), (2.0, 42.0), (-14.0, 26.0), (-9.5, 13.0), (-3.0, 8.5), (-0.05, 2.6),
+)  # fmt: skip
 
 
 def _height(q: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -46,7 +38,7 @@ def add_lips(position: NDArray[np.float64], grid: HeadGrid) -> NDArray[np.float6
     corner_pit = gauss((np.abs(np.rad2deg(grid.theta)) - MOUTH_CORNER - 0.7) / 1.7, (y - corner_y) / 2.6) * front
     below_nose = gauss((y + 36.5) / 4.0) * front
     philtrum = below_nose * (0.7 * gauss((np.abs(x) - 4.6) / 1.4) - 1.1 * gauss(x / 2.2))
-    return np.stack([x, y + gap * span, z + lift * front - 1.6 * corner_pit + philtrum], axis=1)
+    return np.stack([x, y + gap * span, z + lift * front - 1.0 * corner_pit + philtrum], axis=1)
 
 
 def pouch_vertices(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
