@@ -1,4 +1,4 @@
-"""Two cameras behind one interface: scaled orthographic (densereg, dal2d, tddfa_v2) and perspective (dfc equation 2)."""
+"""Two cameras, one interface: scaled orthographic (densereg, dal2d, tddfa_v2) and perspective (dfc equation 2)."""
 
 from dataclasses import dataclass
 

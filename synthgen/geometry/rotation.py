@@ -37,7 +37,7 @@ def euler_from_rotation(rotation: Array) -> Array:
 
 
 def rotation_from_zhu_euler(euler: Array) -> Array:
-    """World-axes rotation (..., 3, 3) of 300W-LP's (pitch, yaw, roll): Rx Ry Rz, each the transpose of the usual one."""
+    """World-axes rotation (..., 3, 3) of 300W-LP's (pitch, yaw, roll): Rx Ry Rz, the usual ones transposed."""
     x, y, z = _axis_rotations(-np.asarray(euler, np.float64))
     return x @ y @ z
 

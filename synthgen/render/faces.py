@@ -8,6 +8,7 @@ from synthgen.raster.fragments import Fragments
 from synthgen.render.heads import Heads
 from synthgen.shading.surface import Surface
 
+
 @dataclass(frozen=True)
 class MergedFaces:
     """Label-carrying surface of N pictures, external occluders ignored.

@@ -128,7 +128,8 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def check_finite(sample: Sample) -> None:
     """Raise LabelError when a coefficient or landmark of a sample is not finite: nothing of it may be stored."""
+    always_finite = ("coeffs", "landmarks_2d", "landmarks_3d", "camera_from_world")
     for name, array in sample.arrays.items():
-        if name.endswith(("coeffs", "landmarks_2d", "landmarks_3d", "camera_from_world")):
-            if "other_" not in name and not np.isfinite(array).all():
-                raise LabelError(f"sample {sample.index}: {name} is not finite; check the recipe's distributions")
+        checked = name.endswith(always_finite) and "other_" not in name
+        if checked and not np.isfinite(array).all():
+            raise LabelError(f"sample {sample.index}: {name} is not finite; check the recipe's distributions")

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from synthgen.core.seeds import Stream, rng
 from synthgen.morphable.model import MorphableModel
 from synthgen.recipe.schema import Recipe
+from synthgen.recipe.sections import PerspectiveCamera
 from synthgen.sampling.albedo import sample_skin
 from synthgen.sampling.background import sample_background
 from synthgen.sampling.expression import sample_expression
@@ -35,8 +36,8 @@ def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int
         return rng(recipe.seed, index, name, view, face)
 
     camera_rng = stream(Stream.CAMERA)
-    perspective = recipe.camera.projection == "perspective"
-    focal = float(recipe.camera.focal.sample(camera_rng, 1)[0]) if perspective else None
+    camera = recipe.camera
+    focal = float(camera.focal.sample(camera_rng, 1)[0]) if isinstance(camera, PerspectiveCamera) else None
     faces = [_sample_face(recipe, model, box, index, view)]
     if recipe.kind == "images":
         faces_rng = stream(Stream.FACES)

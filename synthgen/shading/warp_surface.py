@@ -27,8 +27,8 @@ vec16 = wp.types.vector(length=LAYERS, dtype=wp.float32)
 
 @wp.struct
 class Chart:
-    """What the chart holds. layers: all mip levels of (S, S), flattened; absorbance: (M, 3); textures: (M, S, S, 3) sRGB bytes, S = 0
-    when layers are used; row 0 is v = 1."""
+    """What the chart holds. layers: all mip levels of (S, S), flattened; absorbance: (M, 3); textures: (M, S, S, 3)
+    sRGB bytes, S = 0 when layers are used; row 0 is v = 1."""
 
     layers: wp.array(dtype=vec16)  # type: ignore[valid-type]
     level_offset: wp.array(dtype=wp.int32)  # type: ignore[valid-type]

@@ -4,7 +4,16 @@ import pytest
 from synthgen.recipe.sections import ActionsExpression, GaussianExpression
 from synthgen.sampling.expression import movements, sample_expression
 
-NAMES = ("jawOpen", "mouthClose", "mouthSmile_L", "mouthSmile_R", "eyeLookIn_L", "eyeLookIn_R", "eyeLookOut_L", "eyeLookOut_R")
+NAMES = (
+    "jawOpen",
+    "mouthClose",
+    "mouthSmile_L",
+    "mouthSmile_R",
+    "eyeLookIn_L",
+    "eyeLookIn_R",
+    "eyeLookOut_L",
+    "eyeLookOut_R",
+)
 
 
 class WeightModel:
