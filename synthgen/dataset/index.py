@@ -64,11 +64,11 @@ def open_sealed_json(data: bytes, key: str, where: str) -> dict[str, Any]:
     """The content of `sealed_json` bytes. Raises DatasetError naming `where` unless the hash is right."""
     try:
         content = json.loads(data)
-        found = content.pop(key)
-        expected = hashlib.sha256(canonical_json(content)).hexdigest()
+        del content[key]
+        expected = sealed_json(content, key)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(f"{where} is damaged: {error!r}; delete it and run generate --resume") from error
-    if found != expected:
+    if data != expected:
         raise DatasetError(f"{where} is damaged: its content does not match its own hash; delete it and resume")
     return dict(content)
 

@@ -1,0 +1,120 @@
+"""Damaged labels members: without any checksum the decoder must stay bounded and end in DatasetError or arrays."""
+
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+import zstandard
+from dataset_fakes import image_layout, image_sample, pair_layout, pair_sample
+
+from synthgen.core.errors import DatasetError
+from synthgen.dataset.label_planes import LabelPlanes
+from synthgen.dataset.label_table import MASK, PlaneRow, pack_table, unpack_table
+
+SIZE = (24, 32)
+
+
+def member() -> tuple[bytes, LabelPlanes]:
+    layout, sample = image_layout(SIZE), image_sample(0, SIZE)
+    planes = LabelPlanes(layout)
+    return planes.encode(sample.arrays, sample.parameters), planes
+
+
+def test_truncated_anywhere_is_refused() -> None:
+    data, planes = member()
+    for length in range(0, len(data), 7):
+        with pytest.raises(DatasetError):
+            planes.decode(data[:length])
+    with pytest.raises(DatasetError):
+        planes.decode(data + b"\0")
+
+
+def test_flipped_bits_never_escape_as_another_exception_or_shape() -> None:
+    data, planes = member()
+    shapes = {name: (array.shape, array.dtype) for name, array in planes.decode(data).items()}
+    rng = np.random.default_rng(0)
+    refused = 0
+    for position in rng.integers(0, 8 * len(data), 1500).tolist():
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        try:
+            arrays = planes.decode(bytes(flipped))
+        except DatasetError:
+            refused += 1
+        else:
+            assert {name: (array.shape, array.dtype) for name, array in arrays.items()} == shapes
+    assert refused > 100
+
+
+def test_a_small_member_cannot_ask_for_much_memory() -> None:
+    """A frame that says it holds a gigabyte is refused because the table allows what the picture's size allows."""
+    data, planes = member()
+    rows, start = unpack_table(data, image_layout(SIZE))
+    frames = []
+    for row in rows:
+        frames.append(data[start : start + row.stored])
+        start += row.stored
+    bomb = zstandard.ZstdCompressor(level=3).compress(bytes(1 << 30))
+    masked = next(number for number, row in enumerate(rows) if row.coding == MASK)
+    frames[masked] = bomb
+    changed = [
+        PlaneRow(row.name, row.coding, row.mask_row, row.count, len(frame), row.origin)
+        for row, frame in zip(rows, frames, strict=True)
+    ]
+    bad = pack_table(changed, SIZE) + b"".join(frames)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match="bytes its table says"):
+            planes.decode(bad)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_tables_that_do_not_fit_the_dataset_are_refused() -> None:
+    data, planes = member()
+    layout = image_layout(SIZE)
+    rows, start = unpack_table(data, layout)
+    body = data[start:]
+
+    def changed(number: int, **fields: object) -> bytes:
+        values = {**rows[number].__dict__, **fields}
+        return pack_table([*rows[:number], PlaneRow(**values), *rows[number + 1 :]], SIZE) + body
+
+    number = {row.name: place for place, row in enumerate(rows)}
+    cases = [
+        changed(number["depth"], count=SIZE[0] * SIZE[1] + 1),
+        changed(number["depth"], mask_row=5),
+        changed(number["depth"], origin=float("nan")),
+        changed(number["depth"], coding=12),
+        changed(number["depth"], coding=99),
+        changed(number["depth"], name="flow"),
+        changed(number["depth"], name="../../etc"),
+        changed(number["landmarks_2d"], count=137),
+        changed(number["identity_coeffs"], count=5000),
+        changed(number["occluder_mask"], count=1),
+        changed(number["occluder_mask"], coding=3),
+        pack_table(rows[:-1], SIZE) + body,
+        pack_table(rows, (SIZE[1], SIZE[0])) + body,
+        pack_table(list(reversed(rows)), SIZE) + body,
+    ]
+    for case in cases:
+        with pytest.raises(DatasetError, match="labels member is damaged"):
+            planes.decode(case)
+
+
+def test_a_member_of_another_layout_is_refused() -> None:
+    layout, sample = pair_layout(SIZE), pair_sample(0, SIZE)
+    other = LabelPlanes(layout).encode(sample.arrays, sample.parameters)
+    with pytest.raises(DatasetError):
+        LabelPlanes(image_layout(SIZE)).decode(other)
+    with pytest.raises(DatasetError):
+        LabelPlanes(image_layout((64, 64))).decode(member()[0])
+
+
+def test_empty_and_foreign_bytes_are_refused() -> None:
+    _, planes = member()
+    for data in (b"", b"\0", struct.pack("<II", 0x184D2A50, 1 << 31), zstandard.compress(b"hello"), bytes(4096)):
+        with pytest.raises(DatasetError):
+            planes.decode(data)
