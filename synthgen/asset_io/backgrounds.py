@@ -113,7 +113,8 @@ class Backgrounds:
         pixels = read_image_reduced(path, ceil(height * enough), ceil(width * enough))
         image = Image.fromarray(pixels)
         scale = max(height / image.height, width / image.width)
-        if scale >= 1.0:
+        # A large collection shows each picture once or twice: reducing it exactly would cost more than it saves.
+        if scale >= 1.0 or (self.spec.kind == "coco" and scale > 0.5):
             return image
         kept = (max(round(image.width * scale), width), max(round(image.height * scale), height))
         return image.resize(kept, Image.Resampling.BILINEAR, reducing_gap=3.0)

@@ -21,7 +21,7 @@ _MISSING_SHOWN = 5
 _OUTLINE_BYTES = 25_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CocoAnnotation:
     """One annotated thing. outline: COCO `segmentation` (polygons or run lengths), None where it was not asked for.
     area: square pixels."""
