@@ -48,14 +48,20 @@ def _border_loops(triangles: NDArray[np.integer]) -> list[NDArray[np.int64]]:
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).astype(np.int64)
     stride = int(edges.max()) + 1
     forward, backward = edges[:, 0] * stride + edges[:, 1], edges[:, 1] * stride + edges[:, 0]
-    follower = dict(map(tuple, edges[~np.isin(forward, backward)].tolist()))
+    # A vertex where two holes touch has several followers; the loops part there.
+    follower: dict[int, list[int]] = {}
+    for vertex, following in edges[~np.isin(forward, backward)].tolist():
+        follower.setdefault(vertex, []).append(following)
     loops = []
     while follower:
-        vertex, following = follower.popitem()
-        loop = [vertex]
-        while following != loop[0]:
+        loop = [next(iter(follower))]
+        while True:
+            following = follower[loop[-1]].pop()
+            if not follower[loop[-1]]:
+                del follower[loop[-1]]
+            if following == loop[0]:
+                break
             loop.append(following)
-            following = follower.pop(following)
         loops.append(np.array(loop, np.int64))
     return sorted(loops, key=len, reverse=True)
 
