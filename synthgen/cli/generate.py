@@ -16,6 +16,7 @@ from synthgen.cli.options import (
     choose_device,
 )
 from synthgen.cli.progress import run_progress
+from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
     from synthgen.pipeline.run import RunSummary
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 def generate(
     recipe: RecipeArgument,
     out: Annotated[
-        str, typer.Option("-o", "--out", metavar="DIR", help="Folder (or URL) of the dataset.", show_default=False)
-    ],
+        str | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Folder (or URL) of the dataset.", show_default=False),
+    ] = None,
     count: CountOption = None,
     workers: WorkersOption = 1,
     device: DeviceOption = Device.AUTO,
@@ -37,12 +39,13 @@ def generate(
 ) -> None:
     """Make the dataset of a recipe.
 
-    The folder holds shards, indexes, dataset.json and samples.parquet. Equal recipes give equal bytes, whatever the number of workers and interruptions.
+    The folder holds shards, indexes, dataset.json and samples.parquet. Equal recipes give equal
+    bytes, whatever the number of workers and interruptions.
 
     \b
     Examples:
       synthgen generate recipes/demo.yaml -o out/demo
-      synthgen generate recipes/dfc/pretrain_gray.yaml -o out/gray --workers 8 --dry-run
+      synthgen generate recipes/dfc/pretrain_gray.yaml --workers 8 --dry-run
       synthgen generate recipes/dfc/pretrain_gray.yaml -o out/gray --workers 8 --resume
       synthgen generate recipes/demo.yaml -o out/profile --count 1000 --set pose.yaw_deg=80
     """
@@ -56,6 +59,8 @@ def generate(
         for line in estimate(loaded, count or loaded.count, workers, chosen).lines():
             put(line)
         return
+    if out is None:
+        raise UsageError("generate needs -o DIR, the folder of the dataset")
     from synthgen.pipeline.run import GenerateOptions
     from synthgen.pipeline.run import generate as run_recipe
 

@@ -207,5 +207,5 @@ def pair_legends(samples: Sequence[Sample], radius: float) -> list[Legend]:
     if names:
         codes = np.unique(np.concatenate([np.unique(sample[name]) for sample in samples for name in names]))
         entries = {REASONS[code]: colours.REASON_COLOURS[REASONS[code]] for code in codes.tolist()}
-        keys.append(legends.swatches("matchability: why", entries, rows=5))
+        keys.append(legends.swatches("matchability: why", entries, rows=6))
     return keys

@@ -89,3 +89,9 @@ def test_the_demo_recipes_travel_with_the_package() -> None:
     for name in ("demo.yaml", "demo_pairs.yaml"):
         packaged = ROOT / "synthgen" / "cli" / "recipes" / name
         assert packaged.read_bytes() == (ROOT / "recipes" / name).read_bytes()
+
+
+def test_every_kernel_file_is_named_to_the_type_checker() -> None:
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["overrides"]
+    named = {name for override in overrides if override.get("ignore_errors") for name in override["module"]}
+    assert named == {f"synthgen.*.{file.stem}" for file in (ROOT / "synthgen").rglob("warp_*.py")}
