@@ -118,6 +118,9 @@ def _read_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]
         raise ModelError(f"{path}: array {missing[0]!r} is missing; expected {ARRAYS[missing[0]].meaning}")
     sizes: dict[str, int] = {}
     for key, info in infos.items():
+        if info.compress_type != zipfile.ZIP_STORED:
+            # `save_model` does not compress; refusing others bounds what a file can allocate by its size on disk.
+            raise ModelError(f"{path}: array {key!r} is compressed; expected a file written by `synthgen model import`")
         with archive.open(info) as stream:
             shape, dtype = _read_header(path, key, stream)
         _check_declared(path, key, dtype, shape, sizes)
@@ -195,6 +198,8 @@ def _check_values(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     _check_range(path, "uv", arrays["uv"], 0.0, 1.0)
     _check_range(path, "pncc", arrays["pncc"], 0.0, 1.0)
     _check_range(path, "parts", arrays["parts"], 0, len(PARTS) - 1)
+    if arrays["parts"][int(arrays["label_count"]) :].any():
+        raise ModelError(f"{path}: array 'parts' names a part beyond label_count; triangles without labels have 0")
     _check_range(path, "contours", arrays["contours"], -1, vertex_count - 1)
     low, high = arrays["expression_range"].T
     if not (low <= high).all():

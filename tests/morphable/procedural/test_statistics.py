@@ -93,7 +93,9 @@ def measurements(model: MorphableModel, heads: NDArray) -> dict[str, NDArray]:
 
     sellion = on_midline(-1.0, 12.0, 30.0)
     subnasale, stomion = points[:, 33], points[:, [62, 66]].mean(axis=1)
-    nose = np.unique(template.triangles[: template.label_count][template.parts[: template.label_count] == PARTS.index("nose")])
+    nose = np.unique(
+        template.triangles[: template.label_count][template.parts[: template.label_count] == PARTS.index("nose")]
+    )
     wings = nose[(mean[nose, 1] < -15.0) & (mean[nose, 2] > mean_points(model)[33, 2])]
     alare = int(wings[mean[wings, 0].argmax()])
     eyes = []
