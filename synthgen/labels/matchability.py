@@ -50,7 +50,7 @@ def matchability(
 def match_views(
     source: ViewGeometry, target: ViewGeometry, triangles: torch.Tensor, label_count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """flow (N, H, W, 2) float32 px and matchability (N, H, W) uint8 from source to target, exactly; swap for the way back."""
+    """flow (N, H, W, 2) float32 px and matchability (N, H, W) uint8, source to target; swap for the way back."""
     end_points = flow_between(source, target, triangles, label_count)
     return end_points.flow, matchability(source, target, triangles, end_points)
 

@@ -203,17 +203,22 @@ def draw_image(
             if x0 <= x1 and y0 <= y1:
                 if is_drawable(k, perspective, near):
                     s = setup_triangle(k, perspective)
-                    for row in range(y0, y1 + 1):
-                        for column in range(x0, x1 + 1):
+                    row = y0
+                    while row <= y1:
+                        column = x0
+                        while column <= x1:
                             e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
-                            if covers(s, e):
+                            # One branch that is seldom mispredicted before the exact rule.
+                            if lowest(e[0], e[1], e[2]) >= 0.0:
                                 b = barycentric_at(s, e)
                                 d = depth_at(s, b)
                                 # True for the NaN of an empty pixel too.
-                                if not (d >= front[row, column]):
+                                if covers(s, e) and not (d >= front[row, column]):
                                     front[row, column] = d
                                     ids[row, column] = t
                                     weights[row, column] = b
+                            column += 1
+                        row += 1
 
 
 @wp.func
@@ -286,8 +291,9 @@ def launch_rasterize(
     size: tuple[int, int],
     perspective: bool,
     near: float,
+    per_triangle: bool = False,
 ) -> Fragments:
-    """Fragments of checked input; see `raster.rasterize`."""
+    """Fragments of checked input; see `raster.rasterize`. per_triangle: use CUDA's kernels on the CPU too (tests)."""
     start_warp()
     count = len(vertices_image)
     shape = (count, *size)
@@ -308,14 +314,9 @@ def launch_rasterize(
         wp.from_torch(fragments.depth),
     ]
     device = wp.device_from_torch(place)
-    if place.type == "cuda":
+    if place.type == "cuda" or per_triangle:
         keys = wp.from_torch(torch.full(shape, -1, dtype=torch.int64, device=place), dtype=wp.uint64)
-        wp.launch(
-            draw_triangle,
-            dim=(count, len(triangles)),
-            inputs=[*mesh, near, keys],
-            device=device,
-        )
+        wp.launch(draw_triangle, dim=(count, len(triangles)), inputs=[*mesh, near, keys], device=device)
         wp.launch(unpack, dim=shape, inputs=[keys, planes[0]], device=device)
         wp.launch(resolve, dim=shape, inputs=[*mesh, *planes], device=device)
     else:
