@@ -69,12 +69,14 @@ def list_files(root: str | Path, suffixes: Sequence[str]) -> list[str]:
 def folder_licence(root: str | Path) -> str:
     """First line of a licence file in the folder or the one above it, else NOT_STATED."""
     for folder in (Path(root), Path(root).parent):
-        if not folder.is_dir():
+        try:
+            found = sorted(n for n in os.listdir(folder) if Path(n).stem.lower() in _LICENCE_STEMS)
+            text = (folder / found[0]).read_text("utf-8", errors="replace") if found else ""
+        except OSError:  # not readable: then it does not say
             continue
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and path.stem.lower() in _LICENCE_STEMS:
-                lines = (line.strip() for line in path.read_text("utf-8", errors="replace").splitlines())
-                return next((line[:200] for line in lines if line), NOT_STATED)
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines:
+            return lines[0][:200]
     return NOT_STATED
 
 

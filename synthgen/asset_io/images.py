@@ -8,7 +8,8 @@ without transparency. Colour profiles and EXIF orientation are not applied: anno
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,18 +112,25 @@ def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width
 
 def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if min_height and min_width:
-                    image.draft("RGB", (min_width, min_height))
-                return np.array(image.convert("RGB"))
+        with _warnings_as_errors(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if min_height and min_width:
+                image.draft("RGB", (min_width, min_height))
+            return np.array(image.convert("RGB"))
     except _DECODE_ERRORS as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: str | Path, error: Exception | Warning) -> AssetError:
     return AssetError(f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it")
+
+
+@contextmanager
+def _warnings_as_errors() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Some phones' JPEG files promise further previews and lack them; the picture itself is whole.
+        warnings.filterwarnings("ignore", message=".*malformed MPO")
+        yield
 
 
 def _system_problem(error: OSError) -> str:
@@ -146,10 +154,8 @@ def _file_problem(file: BinaryIO) -> str | None:
 def _header_problem(file: BinaryIO, head: bytes) -> str | None:
     try:
         file.seek(0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(file, formats=FORMATS) as image:
-                return _suitability_problem(image, head)
+        with _warnings_as_errors(), Image.open(file, formats=FORMATS) as image:
+            return _suitability_problem(image, head)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"the image is larger than {PIXEL_LIMIT // 10**6} megapixels; reduce it before use"
     except Image.UnidentifiedImageError:

@@ -106,6 +106,14 @@ def test_jpeg_with_bytes_after_its_end_is_accepted(tmp_path: Path) -> None:
     assert read_image(path).shape == (40, 60, 3)
 
 
+def test_jpeg_with_a_broken_list_of_previews_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    segment = b"MPF\0" + bytes(20)
+    path.write_bytes(b"\xff\xd8\xff\xe2" + (len(segment) + 2).to_bytes(2, "big") + segment + jpeg()[2:])
+    assert check_image(path) is None
+    np.testing.assert_array_equal(images._decode_with_pillow(path, path.read_bytes(), 0, 0), read_image(path))
+
+
 @pytest.mark.parametrize("suffix", ["png", "webp"])
 def test_lossless_formats_read_back_exactly(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
