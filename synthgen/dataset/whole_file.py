@@ -4,9 +4,8 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from synthgen.core.errors import DatasetError
 
@@ -15,25 +14,52 @@ _NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 @contextmanager
-def create_whole(path: Path) -> Iterator[BinaryIO]:
+def create_whole(path: Path) -> Iterator["_Sink"]:
     """A stream whose file appears at `path` when the block ends, and not if it raises.
 
     Raises DatasetError when the file cannot be written, with the free space when that is the reason.
     """
     temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}"
     try:
-        with open(temporary, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        _remove_quietly(temporary)
-        raise write_error(path, error) from error
+        with closing(_Sink(path, temporary)) as sink:
+            yield sink
+            sink.publish()
     except BaseException:
-        _remove_quietly(temporary)
+        with suppress(OSError):
+            temporary.unlink()
         raise
+
+
+class _Sink:
+    """Writes `temporary` and turns failures of writing, but no other error, into DatasetError about `path`."""
+
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self._path = path
+        self._temporary = temporary
+        with self._explained():
+            self._stream = temporary.open("wb", buffering=1 << 20)
+
+    def write(self, data: bytes, /) -> None:
+        with self._explained():
+            self._stream.write(data)
+
+    def publish(self) -> None:
+        with self._explained():
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            os.replace(self._temporary, self._path)
+            _sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what was not written by now belongs to a file that is thrown away
+            self._stream.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise write_error(self._path, error) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -60,8 +86,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remove_quietly(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()

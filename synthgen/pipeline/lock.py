@@ -63,7 +63,7 @@ class RunLock:
             os.close(handle)  # the last owner deleted the file between our open and our lock
         owner = _owner(handle)
         age = time.time() - os.fstat(handle).st_mtime
-        if owner and owner.get("host") != socket.gethostname() and age < STALE_S:
+        if owner.get("host") not in (None, socket.gethostname()) and age < STALE_S:
             os.close(handle)
             raise LockError(_held_message(self._path, {**owner, "age": age}))
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})

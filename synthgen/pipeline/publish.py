@@ -5,12 +5,13 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Protocol
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.whole_file import TEMPORARY_PREFIX, create_whole, write_error
+from synthgen.dataset.writer import ByteSink
 
 
 class Store(Protocol):
@@ -18,8 +19,8 @@ class Store(Protocol):
 
     location: str
 
-    def create(self, name: str) -> Any:
-        """Context manager giving a binary stream; the file appears when the block ends, and not if it raises."""
+    def create(self, name: str) -> AbstractContextManager[ByteSink]:
+        """A sink; the file appears when the block ends, and not if it raises."""
 
     def read(self, name: str) -> bytes | None:
         """Content of a file, None when there is none."""
@@ -42,7 +43,7 @@ class LocalStore:
         self.folder = folder
 
     @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
+    def create(self, name: str) -> Iterator[ByteSink]:
         """See `Store.create`."""
         with create_whole(self.folder / name) as stream:
             yield stream
@@ -90,13 +91,13 @@ class RemoteStore:
         self._root = root.rstrip("/")
 
     @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
+    def create(self, name: str) -> Iterator[ByteSink]:
         """See `Store.create`: written here, sent under a temporary name, then moved."""
         with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
             local = Path(folder) / name
+            with create_whole(local) as sink:
+                yield sink
             try:
-                with open(local, "wb") as stream:
-                    yield stream
                 sent = f"{self._root}/{TEMPORARY_PREFIX}{name}"
                 self._system.put_file(str(local), sent)
                 self._system.mv(sent, f"{self._root}/{name}")

@@ -25,6 +25,7 @@ from synthgen.pipeline.lock import RunLock
 from synthgen.pipeline.plan import plan_shards, sound_index
 from synthgen.pipeline.publish import LocalStore, Store, open_store, publish_bytes, sweep_temporary
 from synthgen.pipeline.session import RENDERER, RendererFacts, RendererSpec
+from synthgen.pipeline.signals import terminable
 from synthgen.pipeline.versions import cpu_family, library_versions
 from synthgen.pipeline.worker import Finished
 from synthgen.pipeline.workers import InlinePool, Pool, WorkerPool
@@ -89,7 +90,8 @@ def generate(
     """Build the dataset of a recipe in folder (or URL) `out`.
 
     progress: called after each block of each worker. Raises SynthgenError for anything a user can mend;
-    KeyboardInterrupt after Ctrl-C, when workers are stopped and temporary files removed.
+    KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM, when workers are stopped and temporary files
+    removed.
     """
     options = options or GenerateOptions()
     started = perf_counter()
@@ -100,6 +102,7 @@ def generate(
     store = open_store(out)
     _refuse_foreign_folder(store)
     with ExitStack() as stack:
+        stack.enter_context(terminable())
         if isinstance(store, LocalStore):
             stack.enter_context(RunLock(store.folder))
         stack.callback(sweep_temporary, store)

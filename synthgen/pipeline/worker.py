@@ -5,12 +5,12 @@ Messages from it: Ready once, Working after each block, Finished after each shar
 mend, Crashed for any other.
 """
 
-import os
 import resource
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -67,14 +67,15 @@ def main(handle: int) -> None:
     """Serve the connection with file descriptor `handle` until it says stop or its other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
     connection = Connection(handle)
-    try:
-        _serve(connection)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        os._exit(1)  # the parent is gone; its successor sweeps what is left
-    except SynthgenError as error:
-        connection.send(Refused(type(error).__name__, str(error)))
-    except Exception:  # whatever it is, the run reports it
-        connection.send(Crashed(traceback.format_exc()))
+    with suppress(EOFError, ConnectionError):  # the parent is gone, and nobody is left to tell
+        try:
+            _serve(connection)
+        except (EOFError, ConnectionError):
+            raise
+        except SynthgenError as error:
+            connection.send(Refused(type(error).__name__, str(error)))
+        except Exception:  # whatever it is, the run reports it
+            connection.send(Crashed(traceback.format_exc()))
 
 
 def build_and_report(
