@@ -117,7 +117,7 @@ def replace(key: str, value: Any) -> Callable[[dict[str, np.ndarray]], None]:
 
 DAMAGE = [
     ("mean is missing", lambda arrays: arrays.pop("mean"), ["'mean'", "missing"]),
-    ("points missing", lambda arrays: arrays.pop("landmarks/ibug68/triangle"), ["landmarks/ibug68/triangle", "missing"]),
+    ("no points", lambda arrays: arrays.pop("landmarks/ibug68/triangle"), ["landmarks/ibug68/triangle", "missing"]),
     ("unknown array", replace("extra", 1.0), ["'extra'", "unknown"]),
     ("double mean", replace("mean", np.zeros((V, 3))), ["'mean'", "float64", "expected float32"]),
     ("2-D basis", replace("identity_basis", np.zeros((2, V), np.float32)), ["'identity_basis'", "(2, 5)", "I, V, 3"]),

@@ -96,7 +96,7 @@ def measurements(model: MorphableModel, heads: NDArray) -> dict[str, NDArray]:
     nose = np.unique(
         template.triangles[: template.label_count][template.parts[: template.label_count] == PARTS.index("nose")]
     )
-    wings = nose[(mean[nose, 1] < -15.0) & (mean[nose, 2] > mean_points(model)[33, 2])]
+    wings = nose[(mean[nose, 1] < -15.0) & (mean[nose, 2] > mean_points(model)[33, 2] - 7.0)]
     alare = int(wings[mean[wings, 0].argmax()])
     eyes = []
     for corners in ((36, 39), (42, 45)):
