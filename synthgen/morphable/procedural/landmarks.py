@@ -7,12 +7,12 @@ from synthgen.morphable.procedural.grid import CHIN_FURROW, EYE, LOWER_LIP, MOUT
 from synthgen.morphable.template import SurfacePoints
 
 # (theta in degrees, t in mm) on the subject's left; the right half mirrors them.
-JAW_LEFT = ((10.0, -96.0), (22.0, -91.5), (35.0, -80.0), (52.0, -63.0), (60.0, -43.0), (65.0, -23.0), (68.5, -3.0),
+JAW_LEFT = ((10.0, -96.8), (22.0, -92.0), (35.0, -80.0), (52.0, -63.0), (60.0, -43.0), (65.0, -23.0), (68.5, -3.0),
             (70.0, 17.0))  # fmt: skip
 BROW_LEFT = ((7.6, 37.4), (13.5, 39.4), (20.0, 40.6), (27.0, 39.2), (36.0, 33.6))
 RIDGE_T = (19.5, 8.0, -4.0, -15.5)
 NOSE_BASE_LEFT = ((3.6, -27.2), (7.9, -26.6))
-NOSE_BASE_MIDDLE = (0.0, -28.2)
+NOSE_BASE_MIDDLE = (0.0, -28.7)
 # Positions along a slit or lip border, as a fraction from the outer to the inner eye corner or of the mouth's half.
 LID_FRACTIONS = (0.34, 0.66)
 OUTER_LIP_DEG = (3.2, 9.0)
@@ -50,7 +50,7 @@ def _lip_vertices(grid: HeadGrid) -> list[int]:
 
 def _chart_points() -> dict[int, tuple[float, float]]:
     """(theta in degrees, t) of the landmarks that are not mesh vertices, by iBUG number."""
-    points = {8: (0.0, -97.0), 33: NOSE_BASE_MIDDLE}
+    points = {8: (0.0, -97.8), 33: NOSE_BASE_MIDDLE}
     for k, (theta, t) in enumerate(JAW_LEFT):
         points[9 + k], points[7 - k] = (theta, t), (-theta, t)
     for k, (theta, t) in enumerate(BROW_LEFT):

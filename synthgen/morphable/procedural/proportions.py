@@ -18,11 +18,11 @@ SIDEWAYS_SD = 0.5
 POGONION, BROW_HEAD, BROW_TAIL = (0.0, -80.0, 101.5), (13.0, 35.0, 97.0), (48.0, 35.0, 78.0)
 CHEEK = (45.0, -8.0, 80.0)
 
-Relation = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], float]
+Relation = tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.float64], float]
 
 
 def relations(mesh: HeadMesh) -> list[Relation]:
-    """(first, second, direction (3,), standard deviation in mm) of each bound; ends as vertex numbers."""
+    """(first, second, direction (3,), standard deviation in mm) of each bound; ends as vertex numbers, None the origin."""
     grid = mesh.grid
 
     def both(point: tuple[float, float, float]) -> NDArray[np.int64]:
@@ -42,6 +42,7 @@ def relations(mesh: HeadMesh) -> list[Relation]:
         (point["glabella"], point["sellion"], FORWARD, 1.2), (chin, stomion, FORWARD, 2.6),
         (point["subnasale"], point["sellion"], FORWARD, 2.6), (both(BROW_HEAD), inner, UP, 1.6),
         (both(BROW_TAIL), both(BROW_HEAD), UP, 1.3), (both(CHEEK), alae, FORWARD, 2.0),
+        (both(POINTS["zygion"]), None, UP, 0.7), (both(POINTS["zygion"]), None, FORWARD, 1.5),
     ]  # fmt: skip
     for name, first, second in measurement_ends(mesh):
         if name in SHORT:
@@ -53,12 +54,13 @@ def relations(mesh: HeadMesh) -> list[Relation]:
 
 def relation_form(mesh: HeadMesh, fields: NDArray[np.float64]) -> NDArray[np.float64]:
     """Change (S, B), mm, of every relation per unit of each displacement field (B, V, 3)."""
-    return np.stack(
-        [
-            (fields[:, first].mean(axis=1) - fields[:, second].mean(axis=1)) @ direction
-            for first, second, direction, _ in relations(mesh)
-        ]
-    )
+    rows = []
+    for first, second, direction, _ in relations(mesh):
+        change = fields[:, first].mean(axis=1)
+        if second is not None:
+            change = change - fields[:, second].mean(axis=1)
+        rows.append(change @ direction)
+    return np.stack(rows)
 
 
 def relation_variances(mesh: HeadMesh) -> NDArray[np.float64]:
