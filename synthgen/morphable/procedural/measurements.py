@@ -8,7 +8,7 @@ from synthgen.morphable.procedural.mesh import HeadMesh, middle_of_mouth
 
 # End points on the sculpted head, mm: snapped to the nearest vertex of the head's outer surface.
 POINTS = {
-    "sellion": (0.0, 21.5, 93.5), "menton": (0.0, -98.0, 91.0), "subnasale": (0.0, -28.9, 105.0),
+    "sellion": (0.0, 20.1, 93.3), "menton": (0.0, -98.0, 91.0), "subnasale": (0.0, -28.9, 105.0),
     "pronasale": (0.0, -16.4, 121.5), "zygion": (70.0, 8.0, 24.0), "gonion": (57.5, -58.0, 12.0),
     "frontotemporale": (53.0, 45.0, 72.0), "euryon": (75.5, 50.0, -14.0), "glabella": (0.0, 37.0, 100.0),
     "opisthocranion": (0.0, 45.0, -93.0), "alare": (17.7, -21.5, 99.0),

@@ -8,7 +8,7 @@ from synthgen.morphable.procedural.blend import ellipsoid_height, gauss, smooth_
 
 # (y, ridge z, half width) of the dorsum from the sellion to the supratip, mm.
 DORSUM = (
-    (34.0, 96.0, 9.0), (21.5, 93.4, 8.0), (15.0, 97.0, 7.0), (6.0, 103.6, 7.5), (-4.0, 111.0, 8.0), (-11.0, 116.2, 8.5),
+    (34.0, 96.0, 9.0), (21.5, 91.6, 8.0), (15.0, 96.2, 7.0), (6.0, 103.6, 7.5), (-4.0, 111.0, 8.0), (-11.0, 116.2, 8.5),
     (-16.5, 118.5, 8.5), (-20.5, 115.0, 7.0), (-25.5, 106.0, 6.0), (-34.0, 94.0, 6.0),
 )  # fmt: skip
 DORSUM_DROP = 6.0
