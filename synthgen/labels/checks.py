@@ -45,19 +45,28 @@ def reprojection_error(
 
 
 def landmark_depth_error(
-    depth: NDArray[np.float32], landmarks_2d: NDArray[np.float32], landmarks_3d: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    landmarks_2d: NDArray[np.float32],
+    landmarks_3d: NDArray[np.float32],
     visibility: NDArray[np.uint8],
-) -> float:  # fmt: skip
-    """Median difference, mm, between the depth map and the depth of the visible landmarks of one picture; NaN if none.
+) -> NDArray[np.float64]:
+    """(N,) median difference, mm, between the depth map and the depth of the visible landmarks; NaN if there are none.
 
-    depth (H, W) mm; landmarks_2d (K, 2) px; landmarks_3d (K, 3) mm, camera space; visibility (K,) codes.
+    depth (N, H, W) mm; landmarks_2d (N, K, 2) px; landmarks_3d (N, K, 3) mm, camera space; visibility (N, K) codes.
     """
-    height, width = depth.shape
-    column, row = np.floor(landmarks_2d).astype(int).T
+    height, width = depth.shape[1:]
+    column, row = np.floor(landmarks_2d).astype(int).transpose(2, 0, 1)
     usable = (visibility == LANDMARK_VISIBLE) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    difference = np.abs(depth[row[usable], column[usable]] - landmarks_3d[usable, 2])
-    difference = difference[np.isfinite(difference)]
-    return float(np.median(difference)) if len(difference) else float("nan")
+    picture = np.arange(len(depth))[:, None]
+    seen = depth[picture, np.where(usable, row, 0), np.where(usable, column, 0)]
+    difference = np.where(usable, np.abs(seen - landmarks_3d[..., 2]), np.nan)
+    # NaN sorts last: the median of the finite ones is the middle of the front part of each sorted row.
+    ordered = np.sort(difference, axis=1)
+    count = np.isfinite(difference).sum(axis=1)
+    last = np.maximum(count - 1, 0)
+    rows = np.arange(len(ordered))
+    middle = (ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2
+    return np.where(count > 0, middle, np.nan).astype(np.float64)
 
 
 def forward_backward_error(

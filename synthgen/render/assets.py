@@ -1,12 +1,14 @@
 """What a process loads once: model, albedo layers, lights, backgrounds, textures, cut-outs."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.asset_io.backgrounds import Backgrounds, BackgroundSpec, open_backgrounds
-from synthgen.asset_io.catalogue import AssetRecord
+from synthgen.asset_io.catalogue import AssetRecord, file_sha256
 from synthgen.asset_io.cutouts import Cutouts, open_cutouts
 from synthgen.asset_io.lighting import Lights, light_assets, open_lights
 from synthgen.asset_io.textures import Textures, open_textures
@@ -16,10 +18,19 @@ from synthgen.morphable.open_model import open_model
 from synthgen.morphable.template import Template
 from synthgen.raster.normals import Adjacency, build_adjacency
 from synthgen.recipe.schema import Recipe
-from synthgen.recipe.sections import TextureAlbedo
+from synthgen.recipe.sections import Model, ModelFile, TextureAlbedo
 from synthgen.render.heads import ModelTensors, model_tensors
 from synthgen.sampling.placement import FaceBox, mean_face_box
 from synthgen.shading.surface import ChartLayers, chart_layers
+
+
+@dataclass(frozen=True)
+class PaintedModel:
+    """A morphable model and the density layers of its procedural albedo, all mip levels."""
+
+    model: MorphableModel
+    levels: tuple[NDArray[np.float32], ...]
+    texel_mm: float
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class RenderAssets:
 
     model, tensors, adjacency, box: the morphable model, its arrays on the device, its neighbourhoods, its mean face.
     chart: density layers of the procedural albedo; textures: used instead where the recipe names a folder.
-    lights: the environments; light_source: where they came from.
+    lights: the environments to choose from. records: every file the pictures depend on, with hash and licence.
     """
 
     model: MorphableModel
@@ -37,16 +48,10 @@ class RenderAssets:
     box: FaceBox
     chart: ChartLayers
     lights: Lights
-    light_source: str
     backgrounds: Backgrounds
     textures: Textures | None
     cutouts: Cutouts | None
-
-    def records(self) -> list[AssetRecord]:
-        """Every file the pictures depend on, with hash and licence."""
-        sources = (self.backgrounds, self.textures, self.cutouts)
-        records = [record for source in sources if source is not None for record in source.assets()]
-        return light_assets(self.light_source) + records
+    records: tuple[AssetRecord, ...]
 
 
 def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets:
@@ -55,22 +60,53 @@ def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets
     check: look at the header of every picture of a folder; a process whose parent has done so may pass False.
     Raises AssetError or ModelError, naming the file and key.
     """
-    model = open_model(recipe.model)
-    albedo = build_albedo_model(model.template, model.mean)
-    levels = mip_levels(albedo.layers)
-    spec = _background_spec(recipe)
+    # Folders first: they fail fast, and the model takes seconds.
+    lights = open_lights(recipe.light.source)
+    backgrounds = open_backgrounds(_background_spec(recipe), recipe.size, check=check)
+    textures = open_textures(recipe.albedo.textures) if isinstance(recipe.albedo, TextureAlbedo) else None
+    cutouts = _open_cutouts(recipe)
+    painted = _painted_model(recipe.model, _file_state(recipe.model))
+    tensors = model_tensors(painted.model, device)
+    records = light_assets(recipe.light.source) + _model_records(recipe.model, painted.model)
+    for source in (backgrounds, textures, cutouts):
+        records += source.assets() if source is not None else []
     return RenderAssets(
-        model=model,
-        tensors=model_tensors(model, device),
-        adjacency=build_adjacency(model_tensors(model, device).triangles, len(model.mean)),
-        box=mean_face_box(model),
-        chart=chart_layers(levels, texel_edge_mm(model.template, model.mean, levels[0].shape[0]), device),
-        lights=open_lights(recipe.light.source),
-        light_source=recipe.light.source,
-        backgrounds=open_backgrounds(spec, recipe.size, check=check),
-        textures=open_textures(recipe.albedo.textures) if isinstance(recipe.albedo, TextureAlbedo) else None,
-        cutouts=_open_cutouts(recipe),
+        model=painted.model,
+        tensors=tensors,
+        adjacency=build_adjacency(tensors.triangles, len(painted.model.mean)),
+        box=mean_face_box(painted.model),
+        chart=chart_layers(list(painted.levels), painted.texel_mm, device),
+        lights=lights,
+        backgrounds=backgrounds,
+        textures=textures,
+        cutouts=cutouts,
+        records=tuple(records),
     )
+
+
+@lru_cache(maxsize=2)
+def _painted_model(section: Model, state: tuple[int, int] | None) -> PaintedModel:
+    """The model of a recipe's section; `state` tells one version of a file from the next.
+
+    Kept for the process: building and painting the built-in head takes seconds, and previews, dry runs and the two
+    halves of the demo want the same one.
+    """
+    model = open_model(section)
+    levels = tuple(mip_levels(build_albedo_model(model.template, model.mean).layers))
+    return PaintedModel(model, levels, texel_edge_mm(model.template, model.mean, levels[0].shape[0]))
+
+
+def _file_state(section: Model) -> tuple[int, int] | None:
+    if not isinstance(section, ModelFile) or not Path(section.path).is_file():
+        return None
+    status = Path(section.path).stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _model_records(section: Model, model: MorphableModel) -> list[AssetRecord]:
+    if not isinstance(section, ModelFile):
+        return []
+    return [AssetRecord("model", section.path, file_sha256(section.path), model.licence)]
 
 
 def texel_edge_mm(template: Template, mean: NDArray[np.float32], texture_size: int) -> float:

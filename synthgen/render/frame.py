@@ -57,7 +57,7 @@ class Renderer:
 
     def records(self) -> list[AssetRecord]:
         """Every file the samples depend on."""
-        return self.assets.records()
+        return list(self.assets.records)
 
     def _join_pair(self, views: list[View], labelled: list[Labelled], names: Sequence[str]) -> Labelled:
         """Arrays, parameters and checks of both views under their prefixes, and the labels of the pair."""

@@ -139,6 +139,7 @@ def _checks(view: View, assets: RenderAssets, arrays: Arrays) -> list[dict[str, 
     ]
     if "landmarks_2d" in arrays:
         names = ("depth", "landmarks_2d", "landmarks_3d", "landmarks_visibility")
-        for values, *own_arrays in zip(checks, *(arrays[name] for name in names), strict=True):
-            values["landmark_depth_mm"] = landmark_depth_error(*own_arrays)
+        errors = landmark_depth_error(*(arrays[name] for name in names))
+        for values, error in zip(checks, errors, strict=True):
+            values["landmark_depth_mm"] = float(error)
     return checks

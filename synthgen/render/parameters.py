@@ -56,4 +56,5 @@ def _number(value: float) -> float:
 
 
 def _numbers(values: NDArray[np.floating]) -> list[float]:
-    return [round(value, DIGITS) for value in np.asarray(values, np.float64).tolist()]
+    rounded: list[float] = np.round(np.asarray(values, np.float64), DIGITS).tolist()
+    return rounded

@@ -48,8 +48,9 @@ def test_landmark_depth(plane):
     points = np.array([[2.5, 3.5], [4.5, 4.5], [50.0, 2.0], [1.5, 1.5]], np.float32)
     space = np.array([[0, 0, 501.0], [0, 0, 503.0], [0, 0, 900], [0, 0, 900]], np.float32)
     codes = np.array([1, 1, 1, 2], np.uint8)  # the third lies outside, the fourth is hidden
-    assert landmark_depth_error(depth, points, space, codes) == pytest.approx(2.0)
-    assert np.isnan(landmark_depth_error(depth, points, space, np.full(4, 2, np.uint8)))
+    batch = [np.stack([array, array]) for array in (depth, points, space)]
+    codes = np.stack([codes, np.full(4, 2, np.uint8)])
+    np.testing.assert_allclose(landmark_depth_error(*batch, codes), [2.0, np.nan])
 
 
 def test_forward_backward():

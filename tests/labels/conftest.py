@@ -1,0 +1,82 @@
+"""Pairs of pictures of real heads: ICT-FaceKit where the shared data is, and the built-in head."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synthgen.geometry.camera import Cameras, project, to_camera_space
+from synthgen.geometry.rotation import rotation_from_euler
+from synthgen.labels.view_geometry import ViewGeometry
+from synthgen.morphable.model import MorphableModel, evaluate_vertices
+from synthgen.morphable.model_file import load_model
+from synthgen.morphable.procedural.build import build_procedural_model
+from synthgen.raster.rasterize import rasterize
+
+COUNT, SIZE = 3, 128
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two batches of pictures of one model's heads, other identity, expression, pose in each."""
+
+    model: MorphableModel
+    source: ViewGeometry
+    target: ViewGeometry
+    triangles: torch.Tensor
+
+    @property
+    def label_count(self) -> int:
+        return self.model.template.label_count
+
+
+def random_heads(model: MorphableModel, rng: np.random.Generator) -> torch.Tensor:
+    identity = rng.normal(size=(COUNT, len(model.identity_basis)))
+    expression = np.zeros((COUNT, len(model.expression_basis)))
+    low, high = model.expression_range.T
+    for row in expression:
+        active = rng.choice(len(row), 3, replace=False)
+        row[active] = rng.uniform(0.5 * low, 0.5 * high)[active]
+    vertices = evaluate_vertices(model, identity, expression)
+    return torch.from_numpy(
+        vertices - vertices[:, model.template.triangles[: model.template.label_count, 0]].mean(1, keepdims=True)
+    )
+
+
+def random_view(model: MorphableModel, perspective: bool, seed: int) -> ViewGeometry:
+    rng = np.random.default_rng(seed)
+    vertices = random_heads(model, rng)
+    euler = np.stack([rng.uniform(-bound, bound, COUNT) for bound in (0.4, 1.2, 0.4)], axis=-1)
+    rotation = torch.from_numpy(rotation_from_euler(euler).astype(np.float32))
+    pixels_per_mm = rng.uniform(0.55, 0.7, COUNT).astype(np.float32)
+    translation = np.zeros((COUNT, 3), np.float32)
+    focal = pixels_per_mm
+    if perspective:
+        focal = (SIZE * rng.uniform(1.5, 5, COUNT)).astype(np.float32)
+        translation[:, 2] = focal / pixels_per_mm
+    principal = SIZE / 2 + rng.uniform(-8, 8, (COUNT, 2)).astype(np.float32)
+    cameras = Cameras(perspective, rotation, *map(torch.from_numpy, (translation, focal, principal.astype(np.float32))))
+    vertices_camera = to_camera_space(cameras, vertices).contiguous()
+    vertices_image = project(cameras, vertices_camera).contiguous()
+    triangles = torch.from_numpy(model.template.triangles)
+    fragments = rasterize(vertices_image, triangles, (SIZE, SIZE), perspective)
+    return ViewGeometry(fragments, vertices_camera, vertices_image, cameras)
+
+
+@pytest.fixture(scope="session")
+def procedural_model() -> MorphableModel:
+    return build_procedural_model("base")
+
+
+@pytest.fixture(scope="session", params=["procedural-perspective", "procedural-orthographic", "ict-perspective"])
+def pair(request: pytest.FixtureRequest) -> Pair:
+    name, projection = request.param.split("-")
+    if name == "ict":
+        path: Path = request.getfixturevalue("ict_model_path")
+        model = load_model(path)
+    else:
+        model = request.getfixturevalue("procedural_model")
+    views = [random_view(model, projection == "perspective", seed) for seed in (1, 2)]
+    return Pair(model, views[0], views[1], torch.from_numpy(model.template.triangles))
