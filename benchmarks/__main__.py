@@ -1,1 +1,60 @@
-"""`python -m benchmarks`: figures beside their goals."""
+"""`python -m benchmarks [raster|throughput|scaling]...`: figures beside their goals; also in out/bench.json."""
+
+import sys
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.figures import Figure, print_table, save_figures
+from benchmarks.workload import ROOT
+
+
+def _raster() -> dict[str, list[Figure]]:
+    from benchmarks.raster import measure_raster
+
+    return measure_raster()
+
+
+def _throughput() -> dict[str, list[Figure]]:
+    from benchmarks.throughput import measure_throughput
+
+    return measure_throughput()
+
+
+def _scaling() -> dict[str, list[Figure]]:
+    from benchmarks.scaling import measure_scaling
+
+    return {"two workers, two cores": measure_scaling()}
+
+
+SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
+    "raster": _raster,
+    "throughput": _throughput,
+    "scaling": _scaling,
+}
+
+
+def main(names: list[str]) -> int:
+    """Measure and print the sections called `names`, all by default; returns the exit code."""
+    from synthgen.cli.env import environment_facts
+
+    unknown = set(names) - set(SECTIONS)
+    if unknown:
+        print(f"unknown section {sorted(unknown)}, expected some of {', '.join(SECTIONS)}", file=sys.stderr)
+        return 2
+    torch.set_num_threads(1)
+    facts = environment_facts()
+    print(f"{facts['cpu']}, {facts['cores']} cores; one thread per process; ratio >= 1 reaches the goal")
+    results: dict[str, list[Figure]] = {}
+    for name in names or SECTIONS:
+        sections = SECTIONS[name]()
+        for title, figures in sections.items():
+            print_table(title, figures)
+        results |= sections
+        save_figures(results, facts, ROOT / "out" / "bench.json")
+    print(f"\n{ROOT / 'out' / 'bench.json'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
