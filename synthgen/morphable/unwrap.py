@@ -112,13 +112,19 @@ def cylinder_corner_uv(vertices: Points, triangles: NDArray[np.integer], frame: 
     return uv
 
 
-def eye_chart(vertices: Points, centre: Points, slot: Slot) -> NDArray[np.float64]:
+def eye_chart(
+    vertices: Points, centre: Points, slot: Slot, axis: Points | tuple[float, float, float] = (0.0, 0.0, 1.0)
+) -> NDArray[np.float64]:
     """Chart coordinates (..., 2) in an eye's slot of points (..., 3), mm, on an eyeball about `centre` (3,).
 
-    Azimuthal equidistant about the eye's forward axis +z: the pupil lies in the middle of the slot, u grows along +x.
-    Points more than EYE_CHART_ANGLE off the axis are clamped to the rim; their triangles must not carry labels.
+    Azimuthal equidistant about `axis` (3,), from the centre to the pupil: the pupil lies in the middle of the slot, u
+    grows along +x. Points more than EYE_CHART_ANGLE off the axis are clamped to the rim; their triangles must not carry
+    labels.
     """
-    rays = np.asarray(vertices, np.float64) - centre
+    ahead = np.asarray(axis, np.float64) / np.linalg.norm(axis)
+    across = np.cross([0.0, 1.0, 0.0], ahead)
+    across /= np.linalg.norm(across)
+    rays = (np.asarray(vertices, np.float64) - centre) @ np.stack([across, np.cross(ahead, across), ahead], axis=1)
     side = np.hypot(rays[..., 0], rays[..., 1])
     radius = np.minimum(np.arctan2(side, rays[..., 2]) / EYE_CHART_ANGLE, 1.0) * slot.size.min() / 2
     direction = rays[..., :2] / np.maximum(side, 1e-12)[..., None]

@@ -9,7 +9,7 @@ from synthgen.morphable.albedo.names import LAYER_NAMES
 
 # RGB absorbance of one unit of density: -log of linear reflectance. Eumelanin falls with wavelength to the power 3.33
 # (Jacques 1996), flattened towards dark skin by what the surface reflects; haemoglobin has its bands in the green.
-_DERMIS = np.array([0.17, 0.32, 0.46])
+_DERMIS = np.array([0.19, 0.35, 0.49])
 _MELANIN = np.array([0.74, 1.02, 1.36])
 _CAROTENE = np.array([0.0, 0.02, 0.30])
 _HAEMOGLOBIN = np.array([0.05, 0.45, 0.35])
@@ -31,14 +31,14 @@ _IRIS_COLOURS = (
     (0.08, np.array([1.6, 1.35, 1.8])),  # green
 )
 DARK_SKIN = 0.9  # melanin above which light hair and eyes are not sampled
-_MELANIN_LOW, _MELANIN_HIGH = 0.08, 2.3
+_MELANIN_LOW, _MELANIN_HIGH = 0.10, 2.3
 
 
 @dataclass(frozen=True)
 class SkinParams:
     """How a face is painted; every number multiplies the absorbance of its layer.
 
-    melanin: 0.08 very light to 2.3 very dark skin; haemoglobin: pale 0.5 to ruddy 1.3; carotene:
+    melanin: 0.1 very light to 2.3 very dark skin; haemoglobin: pale 0.5 to ruddy 1.3; carotene:
     yellowness in [0, 1]; lips: natural 1 to painted 2.
     hair_darkness, hair_redness: in [0, 1]; hair_cover: 0 bald to 1; brows, lashes, stubble, freckles, pores,
     periorbital, shade: strengths; iris: row of the iris colours.

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 DIRECTIONS = 48
 _PIXEL_MM = 2.0
-_BIAS_MM = 3.0
+_BIAS_MM = 2.0
 _SMOOTHING_ROUNDS = 2
 
 
@@ -20,7 +20,9 @@ def open_sky(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> 
     seen, total = np.zeros(len(points)), np.zeros(len(points))
     for direction in _sphere_directions(DIRECTIONS):
         cosine = np.maximum(normals @ direction, 0.0)
-        seen += cosine * _visible(points, surface, direction)
+        # Within one pixel a surface seen at a slant is nearer at one side than at the other.
+        slant = np.sqrt(1.0 - np.minimum(cosine, 1.0) ** 2) / np.maximum(cosine, 0.05)
+        seen += cosine * _visible(points, surface, direction, _BIAS_MM + _PIXEL_MM * slant)
         total += cosine
     return _smoothed(seen / np.maximum(total, 1e-9), triangles)
 
@@ -61,9 +63,12 @@ def _surface_points(points: NDArray[np.float64], triangles: NDArray[np.integer])
 
 
 def _visible(
-    points: NDArray[np.float64], surface: NDArray[np.float64], direction: NDArray[np.float64]
+    points: NDArray[np.float64],
+    surface: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    bias: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(V,) 1 where nothing of the surface lies towards `direction` in the point's pixel, else 0."""
+    """(V,) 1 where nothing lies more than `bias` (V,), mm, nearer to `direction` in the point's pixel, else 0."""
     helper = np.array([1.0, 0.0, 0.0]) if abs(direction[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     right = np.cross(direction, helper)
     right /= np.linalg.norm(right)
@@ -75,7 +80,7 @@ def _visible(
     nearest = np.full(width * (int(cells[1].max()) + 1), -np.inf)
     np.maximum.at(nearest, cells[0] + width * cells[1], direction @ surface.T)
     own = ((axes.T @ points.T - corner) / _PIXEL_MM).astype(np.int64)
-    return (points @ direction >= nearest[own[0] + width * own[1]] - _BIAS_MM).astype(np.float64)
+    return (points @ direction >= nearest[own[0] + width * own[1]] - bias).astype(np.float64)
 
 
 def _smoothed(values: NDArray[np.float64], triangles: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -128,16 +128,26 @@ def convert_ict(source: IctArrays) -> MorphableModel:
     )
 
 
-def _eye_centre(neutral: NDArray[np.float64], vertices: tuple[int, int]) -> NDArray[np.float64]:
-    shell = neutral[slice(*vertices)]
-    return (shell.min(axis=0) + shell.max(axis=0)) / 2
+@dataclass(frozen=True)
+class _Eye:
+    """Polygon range of an outer eye shell, its chart slot, its centre (3,) mm and axis (3,) towards the pupil."""
+
+    polygons: tuple[int, int]
+    slot: unwrap.Slot
+    centre: NDArray[np.float64]
+    axis: NDArray[np.float64]
 
 
-def _eyes(neutral: NDArray[np.float64]) -> tuple[tuple[tuple[int, int], NDArray[np.float64], unwrap.Slot], ...]:
-    """Polygon range, centre and chart slot of the right and the left eye."""
+def _eyes(neutral: NDArray[np.float64]) -> tuple[_Eye, _Eye]:
+    """The right and the left eye. Their axes point a few degrees outwards, as the release's corneas do."""
+
+    def eye(polygons: tuple[int, int], vertices: tuple[int, int], slot: unwrap.Slot) -> _Eye:
+        front, back = neutral[vertices[0]], neutral[vertices[1] - 1]
+        return _Eye(polygons, slot, (front + back) / 2, front - back)
+
     return (
-        (ict.RIGHT_SCLERA, _eye_centre(neutral, ict.RIGHT_SCLERA_VERTICES), unwrap.RIGHT_EYE_SLOT),
-        (ict.LEFT_SCLERA, _eye_centre(neutral, ict.LEFT_SCLERA_VERTICES), unwrap.LEFT_EYE_SLOT),
+        eye(ict.RIGHT_SCLERA, ict.RIGHT_SCLERA_VERTICES, unwrap.RIGHT_EYE_SLOT),
+        eye(ict.LEFT_SCLERA, ict.LEFT_SCLERA_VERTICES, unwrap.LEFT_EYE_SLOT),
     )
 
 
@@ -151,10 +161,11 @@ def _triangle_order(
     """Rows of the triangles that stay, label-carrying first: face, right eye, left eye; and how many of each."""
     face = np.flatnonzero(_within(polygon, ict.NARROW_FACE))
     fronts, backs = [], []
-    for bounds, centre, _slot in _eyes(neutral):
-        rows = np.flatnonzero(_within(polygon, bounds))
-        rays = neutral[triangles[rows]] - centre
-        angle = np.arctan2(np.hypot(rays[..., 0], rays[..., 1]), rays[..., 2]).max(axis=1)
+    for eye in _eyes(neutral):
+        rows = np.flatnonzero(_within(polygon, eye.polygons))
+        rays = neutral[triangles[rows]] - eye.centre
+        ahead = rays @ eye.axis / (np.linalg.norm(rays, axis=-1) * np.linalg.norm(eye.axis))
+        angle = np.arccos(np.clip(ahead, -1.0, 1.0)).max(axis=1)
         fronts.append(rows[angle < _LABELLED_EYE_ANGLE])
         backs.append(rows[angle >= _LABELLED_EYE_ANGLE])
     rest = [
@@ -189,9 +200,9 @@ def _corner_uv(
     uv[shared] = chart[on_face[triangles[shared]]]
     for side in (-1.0, 1.0):
         _unfold_ear(neutral, triangles, head, uv, side)
-    for bounds, centre, slot in _eyes(neutral):
-        rows = _within(polygon, bounds)
-        uv[rows] = unwrap.eye_chart(neutral[triangles[rows]], centre, slot)
+    for eye in _eyes(neutral):
+        rows = _within(polygon, eye.polygons)
+        uv[rows] = unwrap.eye_chart(neutral[triangles[rows]], eye.centre, eye.slot, eye.axis)
     teeth = _within(polygon, ict.TEETH)
     mouth = (
         _within(polygon, ict.MOUTH_SOCKET) | _within(polygon, ict.GUMS_AND_TONGUE) | _within(polygon, ict.EYE_SOCKETS)

@@ -14,7 +14,7 @@ EYE_SOCKETS = (13226, 14034)
 GUMS_AND_TONGUE = (14034, 17006)
 TEETH = (17006, 21496)
 LEFT_SCLERA, RIGHT_SCLERA = (21496, 22296), (23094, 23894)
-# Vertex ranges of the outer eye shells.
+# Vertex ranges of the outer eye shells; the first vertex is the middle of the cornea, the last the opposite pole.
 LEFT_SCLERA_VERTICES, RIGHT_SCLERA_VERTICES = (21451, 22221), (23021, 23791)
 
 # Jaw contour of the README, subject's right ear to chin and chin to left ear: what the landmarks 0-7 and 9-16 should

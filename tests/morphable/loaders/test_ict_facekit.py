@@ -32,7 +32,7 @@ def official_folder(release: dict[str, np.ndarray], tmp_path_factory: pytest.Tem
     """The release's layout with a few of its files: v/vt tokens, 1-based indices, six digits, licence header."""
     folder = tmp_path_factory.mktemp("ICT-FaceKit") / "FaceXModel"
     folder.mkdir()
-    texture = "\n".join("vt %.6g %.6g" % tuple(row) for row in release["uv"][:100].tolist())
+    texture = "\n".join(f"vt {row[0]:.6g} {row[1]:.6g}" for row in release["uv"][:100].tolist())
     rows = zip(release["faces_quad"].tolist(), release["faces_quad_uv"].tolist(), strict=True)
     faces = "\n".join("f " + " ".join(f"{v + 1}/{t + 1}" for v, t in zip(*row, strict=True) if v >= 0) for row in rows)
 
