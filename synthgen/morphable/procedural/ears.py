@@ -72,7 +72,10 @@ def _one_ear(position: NDArray[np.float64], grid: HeadGrid, side: int) -> None:
     z_back = backwards * np.cos(tilt) + upwards * np.sin(tilt)
     y_up = upwards * np.cos(tilt) - backwards * np.sin(tilt)
     outward = np.array([np.cos(turn * 0.4), 0.0, np.sin(turn * 0.4)])
-    ear = CONCHA + height[:, None] * outward
+    # The head bulges above the ear: its own surface is the base that heights count from.
+    base = np.abs(position[numbers, 0]) * rho + CONCHA[0] * (1.0 - rho)
+    ear = np.stack([base, np.full_like(base, CONCHA[1]), np.full_like(base, CONCHA[2])], axis=1)
+    ear = ear + height[:, None] * outward
     ear = ear + np.stack([np.zeros_like(y_up), y_up, -z_back], axis=1)
     ear = ear * np.array([float(side), 1.0, 1.0])
     keep = smooth_step(rho, 1.0, 0.84)[:, None]

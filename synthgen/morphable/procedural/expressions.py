@@ -13,6 +13,8 @@ from synthgen.morphable.procedural.mesh import HeadMesh
 
 Field = NDArray[np.float64]
 JAW_DEGREES = 17.0
+# Pulls fade towards the back of the head, slowly: both lips of the closed mouth must move alike.
+DEPTH_SIGMA = 55.0
 
 
 def _pull(
@@ -26,7 +28,7 @@ def _pull(
     total = np.zeros_like(mesh.vertices)
     sides = (1.0, -1.0) if at[0] > 0 else (1.0,)
     for side in sides:
-        weight = gauss((x - side * at[0]) / sigma[0], (y - at[1]) / sigma[1], (z - at[2]) / 30.0)
+        weight = gauss((x - side * at[0]) / sigma[0], (y - at[1]) / sigma[1], (z - at[2]) / DEPTH_SIGMA)
         total += weight[:, None] * np.array([side * by[0], by[1], by[2]])
     return total * _soft_tissue(mesh)[:, None]
 
@@ -74,7 +76,7 @@ def _smile(mesh: HeadMesh) -> Field:
 
 def _frown(mesh: HeadMesh) -> Field:
     field = _pull(mesh, (25.0, -52.0, 91.0), (1.0, -6.5, -1.0), (9.0, 10.0))
-    field += _pull(mesh, (0.0, -56.0, 104.0), (0.0, 1.6, 1.2), (11.0, 9.0))
+    field += _pull(mesh, (0.0, -47.0, 104.0), (0.0, 1.6, 1.2), (11.0, 11.0))
     field += _pull(mesh, (0.0, -79.0, 101.0), (0.0, 2.0, 1.5), (13.0, 9.0))
     return field
 

@@ -13,7 +13,7 @@ SCALES = ((75.0, 2.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.5, 15.0, 
 ASYMMETRY = 0.12
 FINEST_ASYMMETRY = 30.0  # mm; finer scales are symmetric
 # Lids move with their globe within the first radius and freely beyond the second, mm from its centre.
-LID_ZONE = (15.5, 24.0)
+LID_ZONE = (15.0, 29.0)
 
 
 def _centres(vertices: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
@@ -72,9 +72,10 @@ def _follow_globes(fields: NDArray[np.float64], mesh: HeadMesh) -> NDArray[np.fl
         radial = np.einsum("bvc,vc->bv", relative, outward[near]) * hold[near]
         fields[:, near] -= radial[..., None] * outward[near]
         fields[:, island.first : island.stop] = carried[:, None]
-        sleeve = mesh.shell.sleeves[1 + number].vertices.ravel()
-        deep = sleeve[mesh.vertices[sleeve, 2] < centre[2]]
-        fields[:, deep] = carried[:, None]
+        socket = mesh.shell.sleeves[1 + number].vertices
+        steps = np.arange(len(socket))
+        rigid = np.clip(0.5 * np.minimum(steps, steps[::-1]), 0.0, 1.0)[:, None, None]
+        fields[:, socket] = (1.0 - rigid) * fields[:, socket] + rigid * carried[:, None, None]
     return fields
 
 
