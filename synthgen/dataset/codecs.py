@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import DatasetError, LabelError
+from synthgen.core.label_spec import LABELS
 from synthgen.dataset.label_planes import LabelPlanes, checked_array
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png
@@ -26,6 +27,7 @@ class SampleCodec:
         self.layout = layout
         self._planes = LabelPlanes(layout)
         self._pictures = layout.picture_names
+        self._shape = (*layout.size, 3)
 
     def encode(self, sample: Sample) -> list[bytes]:
         """The members of a sample, in the order of `layout.members`.
@@ -35,7 +37,9 @@ class SampleCodec:
         """
         encode = encode_jpeg if self.layout.codec == "jpeg" else encode_png
         try:
-            pictures = [encode(checked_array(sample.arrays, name, self.layout)) for name in self._pictures]
+            pictures = [
+                encode(checked_array(sample.arrays, name, LABELS["image"], self._shape)) for name in self._pictures
+            ]
             labels = self._planes.encode(sample.arrays, sample.parameters)
         except LabelError as error:
             raise LabelError(f"sample {sample.index}: {error}") from error

@@ -1,10 +1,12 @@
-"""The labels member of a sample, both directions: a table of planes, then one zstd frame (level 1) per plane.
+"""The labels member of a sample, both directions: a table of planes, then zstd frames (level 1).
 
-Planes with empty pixels store values at their mask pixels only; equal masks are stored once.
+Planes with empty pixels store values at their mask pixels only, one frame each; equal masks are stored once. Masks and
+all other arrays share the first frame.
 """
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,15 @@ from synthgen.core.label_spec import LabelSpec
 from synthgen.dataset.label_table import (
     BITS,
     BYTES,
+    LARGEST_ORIGIN_MM,
     LARGEST_VECTOR,
     MASK,
     NO_MASK,
     RAW,
     PlaneRow,
+    PlaneTable,
     dense_coding,
+    is_dense,
     masked_coding,
     pack_table,
     payload_length,
@@ -31,14 +36,30 @@ from synthgen.dataset.layout import SampleLayout, label_of
 from synthgen.dataset.planes import (
     MASKED_CODINGS,
     Coding,
-    MaskPixels,
     PlaneContext,
     decode_words,
     encode_words,
-    mask_pixels,
 )
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """One array of the layout: its name, label, expected shape and whether it has empty pixels."""
+
+    name: str
+    spec: LabelSpec
+    shape: tuple[int, ...] | None
+    masked: bool
+
+
+@dataclass(frozen=True)
+class _Mask:
+    """A mask of a member. row: its place in the table; positions: (n,) flat indices of its pixels."""
+
+    row: int
+    positions: NDArray[np.intp]
 
 
 class LabelPlanes:
@@ -46,39 +67,38 @@ class LabelPlanes:
 
     def __init__(self, layout: SampleLayout) -> None:
         self._layout = layout
-        self._names = tuple(name for name in layout.array_names if label_of(name).name != "image")
+        self._pixels = layout.size[0] * layout.size[1]
+        self._slots = [_slot(name, layout) for name in layout.plane_names]
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
 
     def encode(self, arrays: Mapping[str, Array], parameters: Mapping[str, Any]) -> bytes:
         """The member. Raises LabelError for arrays that do not fit the label table."""
         rows: list[PlaneRow] = []
+        dense: list[bytes] = []
         frames: list[bytes] = []
-        masks: dict[bytes, tuple[int, MaskPixels]] = {}
-
-        def append(
-            name: str, coding: int, payload: bytes, count: int, mask_row: int = NO_MASK, origin: float = 0.0
-        ) -> None:
-            frames.append(self._compressor.compress(payload))
-            rows.append(PlaneRow(name, coding, mask_row, count, len(frames[-1]), origin))
-
-        for name in self._names:
-            spec = label_of(name)
-            array = checked_array(arrays, name, self._layout)
-            if spec.name not in MASKED_CODINGS:
-                payload = np.packbits(array).tobytes() if spec.dtype == "bool" else array.tobytes()
-                append(name, dense_coding(spec), payload, array.size)
+        masks: list[_Mask] = []
+        for slot in self._slots:
+            array = checked_array(arrays, slot.name, slot.spec, slot.shape)
+            if not slot.masked:
+                dense.append(np.packbits(array).tobytes() if slot.spec.dtype == "bool" else array.tobytes())
+                rows.append(PlaneRow(slot.name, dense_coding(slot.spec), NO_MASK, array.size, 0, 0.0))
                 continue
-            mask = _validity(array, spec, name)
-            bits = np.packbits(mask).tobytes()
-            if bits not in masks:
-                masks[bits] = (len(rows), mask_pixels(mask))
-                append("", MASK, bits, mask.size)
-            mask_row, pixels = masks[bits]
-            origin = _depth_origin(parameters, name) if spec.name == "depth" else 0.0
-            coding, payload = _encode_plane(array, pixels, PlaneContext(spec.name, origin), name)
-            append(name, coding.number, payload, pixels.positions.size, mask_row, origin)
-        return pack_table(rows, self._layout.size) + b"".join(frames)
+            flat = array.reshape(self._pixels, -1)
+            values, mask = _masked_values(flat, masks, slot)
+            if mask is None:
+                positions, bits = _positions(flat, slot)
+                values, mask = _take(flat, positions), _Mask(len(rows), positions)
+                _check_values(values, slot)
+                masks.append(mask)
+                dense.append(bits)
+                rows.append(PlaneRow("", MASK, NO_MASK, self._pixels, 0, 0.0))
+            origin = _depth_origin(parameters, slot.name) if slot.spec.name == "depth" else 0.0
+            coding, words = _quantize(values, PlaneContext(slot.spec.name, origin))
+            frames.append(self._compressor.compress(encode_words(words, coding.prediction)))
+            rows.append(PlaneRow(slot.name, coding.number, mask.row, mask.positions.size, len(frames[-1]), origin))
+        shared = self._compressor.compress(b"".join(dense))
+        return b"".join([pack_table(PlaneTable(tuple(rows), len(shared)), self._layout.size), shared, *frames])
 
     def decode(self, data: bytes) -> dict[str, Array]:
         """The arrays of a member by name. Raises DatasetError when anything does not fit the layout."""
@@ -88,84 +108,126 @@ class LabelPlanes:
             raise DatasetError(f"the labels member is damaged: {error}") from error
 
     def _decode(self, data: bytes) -> dict[str, Array]:
-        rows, position = unpack_table(data, self._layout)
+        table, position = unpack_table(data, self._layout)
         size = self._layout.size
+        lengths = [payload_length(row) for row in table.rows]
+        expected = sum(length for row, length in zip(table.rows, lengths, strict=True) if is_dense(row))
+        shared = memoryview(self._decompress(data[position : position + table.dense_stored], expected, "dense planes"))
+        position += table.dense_stored
         arrays: dict[str, Array] = {}
-        masks: dict[int, MaskPixels] = {}
-        for number, row in enumerate(rows):
-            payload = self._decompress(data[position : position + row.stored], row)
-            position += row.stored
+        masks: dict[int, NDArray[np.intp]] = {}
+        taken = 0
+        for number, (row, length) in enumerate(zip(table.rows, lengths, strict=True)):
             coding = masked_coding(row)
-            if row.coding == MASK:
-                masks[number] = mask_pixels(_unpack_bits(payload, size))
-            elif coding is None:
-                arrays[row.name] = _decode_dense(row, payload, size)
-            elif row.mask_row not in masks or masks[row.mask_row].positions.size != row.count:
+            if coding is None:
+                payload = shared[taken : taken + length]
+                taken += length
+                if row.coding == MASK:
+                    masks[number] = np.flatnonzero(_unpack_bits(payload, size))
+                else:
+                    arrays[row.name] = _decode_dense(row, payload, size)
+                continue
+            if row.mask_row not in masks or masks[row.mask_row].size != row.count:
                 raise DatasetError(f"plane {row.name!r} does not fit its mask")
-            else:
-                arrays[row.name] = _decode_plane(row, coding, payload, masks[row.mask_row])
+            words = self._decompress(data[position : position + row.stored], length, f"plane {row.name!r}")
+            position += row.stored
+            arrays[row.name] = _decode_plane(row, coding, words, masks[row.mask_row], size)
         return arrays
 
-    def _decompress(self, frame: bytes, row: PlaneRow) -> bytes:
-        length = payload_length(row)
+    def _decompress(self, frame: bytes, length: int, what: str) -> bytes:
         if zstandard.frame_content_size(frame) != length:
-            raise DatasetError(f"plane {row.name!r} does not have the {length} bytes its table says")
+            raise DatasetError(f"{what} does not have the {length} bytes its table says")
         payload = self._decompressor.decompress(frame, max_output_size=length) if length else b""
         if len(payload) != length:
-            raise DatasetError(f"plane {row.name!r} is cut short")
+            raise DatasetError(f"{what} is cut short")
         return payload
 
 
-def checked_array(arrays: Mapping[str, Array], name: str, layout: SampleLayout) -> Array:
-    """The array of that name, contiguous, after comparing it with the label table. Raises LabelError."""
-    spec = label_of(name)
+def label_shape(spec: LabelSpec, size: tuple[int, int]) -> tuple[int, ...] | None:
+    """The shape of a label in pictures of a size; None for vectors whose length the model decides."""
+    symbols: dict[str | int, int] = {"H": size[0], "W": size[1]}
+    shape = [symbols.get(side, side) for side in spec.shape]
+    return None if isinstance(shape[0], str) else tuple(int(side) for side in shape)
+
+
+def checked_array(arrays: Mapping[str, Array], name: str, spec: LabelSpec, shape: tuple[int, ...] | None) -> Array:
+    """The array of that name, contiguous, after comparing it with its label and shape. Raises LabelError."""
     array = arrays.get(name)
     if array is None:
         raise LabelError(f"label {name!r} is to be stored but was not rendered")
-    symbols: dict[str | int, str | int] = {"H": layout.size[0], "W": layout.size[1]}
-    shape = tuple(symbols.get(side, side) for side in spec.shape)
-    variable = isinstance(shape[0], str)
-    fits = array.ndim == 1 and array.size <= LARGEST_VECTOR if variable else array.shape == shape
+    fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size <= LARGEST_VECTOR
     if array.dtype != spec.dtype or not fits:
         raise LabelError(f"label {name!r} is {array.shape} {array.dtype}, expected {spec.shape} {spec.dtype}")
     return np.ascontiguousarray(array)
 
 
-def _validity(array: Array, spec: LabelSpec, name: str) -> NDArray[np.bool_]:
-    """Where a plane has values (H, W). Raises LabelError for pixels that are neither empty nor sound."""
-    if spec.dtype == "int32":
-        if array.min() < -1:
-            raise LabelError(f"label {name!r} has an id below -1")
-        return np.greater_equal(array, 0)
-    missing = np.isnan(array).reshape(*array.shape[:2], -1)
-    mask: NDArray[np.bool_] = ~missing[..., 0]
-    if (array.size - np.count_nonzero(missing)) != np.count_nonzero(mask) * missing.shape[2]:
-        raise LabelError(f"label {name!r} is NaN in some channels of a pixel only")
-    return mask
+def _slot(name: str, layout: SampleLayout) -> _Slot:
+    spec = label_of(name)
+    return _Slot(name, spec, label_shape(spec, layout.size), spec.name in MASKED_CODINGS)
 
 
-def _encode_plane(array: Array, pixels: MaskPixels, context: PlaneContext, name: str) -> tuple[Coding, bytes]:
-    flat = array.reshape(pixels.size[0] * pixels.size[1], -1)
-    values = flat.take(pixels.positions, axis=0)
-    if not np.isfinite(values).all():
-        raise LabelError(f"label {name!r} is infinite or partly NaN at some pixel")
+def _masked_values(flat: Array, masks: list[_Mask], slot: _Slot) -> tuple[Array, _Mask | None]:
+    """Values (C, n) of a plane (H W, C) under the first mask that is exactly where it has values."""
+    empty = np.count_nonzero(flat < 0) if slot.spec.dtype == "int32" else np.count_nonzero(np.isnan(flat))
+    for mask in masks:
+        if flat.size - empty == mask.positions.size * flat.shape[1]:
+            values = _take(flat, mask.positions)
+            if slot.spec.dtype != "int32" and np.isfinite(values).all():
+                return values, mask
+    return flat, None
+
+
+def _take(flat: Array, positions: NDArray[np.intp]) -> Array:
+    """Rows of a plane (H W, C) at positions (n,), as (C, n)."""
+    channels = flat.shape[1]
+    values = np.empty((channels, positions.size), flat.dtype)
+    line, places = flat.reshape(-1), positions * channels
+    for channel in range(channels):
+        line.take(places + channel, out=values[channel], mode="clip")  # "clip" writes into `out` without a copy
+    return values
+
+
+def _positions(flat: Array, slot: _Slot) -> tuple[NDArray[np.intp], bytes]:
+    """Where a plane (H W, C) has values, as flat indices and as bits. Raises LabelError for partly empty pixels."""
+    if slot.spec.dtype == "int32":
+        if flat.min() < -1:
+            raise LabelError(f"label {slot.name!r} has an id below -1")
+        mask = flat[:, 0] >= 0
+    else:
+        missing = np.isnan(flat)
+        mask = ~missing[:, 0]
+        if flat.size - np.count_nonzero(missing) != np.count_nonzero(mask) * flat.shape[1]:
+            raise LabelError(f"label {slot.name!r} is NaN in some channels of a pixel only")
+    return np.flatnonzero(mask), np.packbits(mask).tobytes()
+
+
+def _check_values(values: Array, slot: _Slot) -> None:
+    if slot.spec.dtype != "int32" and not np.isfinite(values).all():
+        raise LabelError(f"label {slot.name!r} is infinite or NaN in some channels of a pixel only")
+
+
+def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array]:
     for coding in MASKED_CODINGS[context.label]:
         words = coding.quantize(values, context)
         if words is not None:
-            return coding, encode_words(words, pixels, coding.prediction)
+            return coding, words
     raise AssertionError(f"no coding of {context.label} takes every value")
 
 
-def _decode_plane(row: PlaneRow, coding: Coding, payload: bytes, pixels: MaskPixels) -> Array:
+def _decode_plane(
+    row: PlaneRow, coding: Coding, payload: bytes, positions: NDArray[np.intp], size: tuple[int, int]
+) -> Array:
     spec = label_of(row.name)
-    values = coding.restore(decode_words(payload, coding, pixels), PlaneContext(spec.name, row.origin))
-    empty = -1 if spec.dtype == "int32" else np.nan
-    dense = np.full((pixels.size[0] * pixels.size[1], values.shape[1]), empty, spec.dtype)
-    dense[pixels.positions] = values
-    return dense.reshape(*pixels.size, *spec.shape[2:])
+    values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(spec.name, row.origin))
+    channels = len(values)
+    dense = np.full(size[0] * size[1] * channels, -1 if spec.dtype == "int32" else np.nan, spec.dtype)
+    places = positions * channels
+    for channel in range(channels):
+        dense[places + channel] = values[channel]
+    return dense.reshape(*size, *spec.shape[2:])
 
 
-def _decode_dense(row: PlaneRow, payload: bytes, size: tuple[int, int]) -> Array:
+def _decode_dense(row: PlaneRow, payload: memoryview, size: tuple[int, int]) -> Array:
     spec = label_of(row.name)
     if row.coding == BITS:
         return _unpack_bits(payload, size)
@@ -175,11 +237,12 @@ def _decode_dense(row: PlaneRow, payload: bytes, size: tuple[int, int]) -> Array
     return np.frombuffer(payload, np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype).reshape(shape)
 
 
-def _unpack_bits(payload: bytes, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _unpack_bits(payload: memoryview, size: tuple[int, int]) -> NDArray[np.bool_]:
     bits = np.unpackbits(np.frombuffer(payload, np.uint8), count=size[0] * size[1])
     return bits.view(np.bool_).reshape(size)
 
 
 def _depth_origin(parameters: Mapping[str, Any], name: str) -> float:
-    """Depth of the model origin, mm: the sampled parameter of that view, or 0 where there is none."""
-    return float(parameters.get(name.removesuffix("depth") + "origin_depth", 0.0))
+    """Depth of the model origin, mm: the sampled parameter of that view, or 0 where there is none of use."""
+    origin = float(parameters.get(name.removesuffix("depth") + "origin_depth") or 0.0)
+    return origin if abs(origin) <= LARGEST_ORIGIN_MM else 0.0

@@ -6,7 +6,6 @@ and the picture's size before anything is allocated: a damaged member cannot ask
 
 import math
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +19,12 @@ from synthgen.dataset.planes import MASKED_CODINGS, Coding
 MASK, BITS, BYTES, RAW = 1, 2, 3, 4
 NO_MASK = 255
 LARGEST_VECTOR = 4096
+LARGEST_ORIGIN_MM = 1e6
 
 _SKIPPABLE = 0x184D2A50
 _MAGIC = b"SGP1"
-_HEAD = struct.Struct("<4sHHB")  # magic, H, W, number of rows
-_ROW = struct.Struct("<BBIIdB")  # coding, mask row, count, stored bytes, origin, length of the name
+_HEAD = struct.Struct("<4sHHBI")  # magic, H, W, number of rows, bytes of the frame of dense planes
+_ROW = struct.Struct("<BBIIdB")  # coding, mask row, count, bytes of the frame, origin, length of the name
 _CODING_OF = {(label, coding.number): coding for label, codings in MASKED_CODINGS.items() for coding in codings}
 
 
@@ -33,7 +33,8 @@ class PlaneRow:
     """One plane of a labels member.
 
     name: array name, empty for a mask that later rows refer to; coding: number; mask_row: row number of the mask or
-    NO_MASK; count: pixels under the mask, or elements; stored: compressed bytes; origin: see planes.PlaneContext.
+    NO_MASK; count: pixels under the mask, or elements; stored: bytes of the plane's own frame, 0 for planes without a
+    mask, which share one; origin: see planes.PlaneContext.
     """
 
     name: str
@@ -44,20 +45,28 @@ class PlaneRow:
     origin: float
 
 
-def pack_table(rows: Sequence[PlaneRow], size: tuple[int, int]) -> bytes:
+@dataclass(frozen=True)
+class PlaneTable:
+    """The rows of a member; dense_stored: bytes of the frame that planes without a mask share, in row order."""
+
+    rows: tuple[PlaneRow, ...]
+    dense_stored: int
+
+
+def pack_table(table: PlaneTable, size: tuple[int, int]) -> bytes:
     """The table as a skippable zstd frame."""
-    parts = [_HEAD.pack(_MAGIC, size[0], size[1], len(rows))]
-    for row in rows:
+    parts = [_HEAD.pack(_MAGIC, size[0], size[1], len(table.rows), table.dense_stored)]
+    for row in table.rows:
         name = row.name.encode()
         parts += [_ROW.pack(row.coding, row.mask_row, row.count, row.stored, row.origin, len(name)), name]
-    table = b"".join(parts)
-    return struct.pack("<II", _SKIPPABLE, len(table)) + table
+    packed = b"".join(parts)
+    return struct.pack("<II", _SKIPPABLE, len(packed)) + packed
 
 
-def unpack_table(data: bytes, layout: SampleLayout) -> tuple[list[PlaneRow], int]:
-    """The rows, and where the planes begin. Raises DatasetError or struct.error when the table is not sound."""
+def unpack_table(data: bytes, layout: SampleLayout) -> tuple[PlaneTable, int]:
+    """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound."""
     skippable, length = struct.unpack_from("<II", data)
-    magic, height, width, planes = _HEAD.unpack_from(data, 8)
+    magic, height, width, planes, dense_stored = _HEAD.unpack_from(data, 8)
     if skippable != _SKIPPABLE or magic != _MAGIC or (height, width) != layout.size:
         raise DatasetError(f"its table is not one of a {layout.size[0]} x {layout.size[1]} sample")
     rows, position = [], 8 + _HEAD.size
@@ -71,17 +80,21 @@ def unpack_table(data: bytes, layout: SampleLayout) -> tuple[list[PlaneRow], int
         rows.append(row)
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
-    expected = [name for name in layout.array_names if label_of(name).name != "image"]
-    if [row.name for row in rows if row.coding != MASK] != expected:
-        raise DatasetError(f"it holds {[row.name for row in rows]}, expected {expected}")
-    if position + sum(row.stored for row in rows) != len(data):
+    if tuple(row.name for row in rows if row.coding != MASK) != layout.plane_names:
+        raise DatasetError(f"it holds {[row.name for row in rows]}, expected {layout.plane_names}")
+    if position + dense_stored + sum(row.stored for row in rows) != len(data):
         raise DatasetError(f"it has {len(data)} bytes, its table says otherwise")
-    return rows, position
+    return PlaneTable(tuple(rows), dense_stored), position
+
+
+def is_dense(row: PlaneRow) -> bool:
+    """True for masks and planes without a mask."""
+    return row.coding in (MASK, BITS, BYTES, RAW)
 
 
 def masked_coding(row: PlaneRow) -> Coding | None:
     """The coding of a masked plane, None for the others."""
-    return None if row.coding in (MASK, BITS, BYTES, RAW) else _CODING_OF.get((label_of(row.name).name, row.coding))
+    return None if is_dense(row) else _CODING_OF.get((label_of(row.name).name, row.coding))
 
 
 def dense_coding(spec: LabelSpec) -> int:
@@ -105,13 +118,13 @@ def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
     """Refuse a row whose declared size is not the one that the label table and the picture's size give."""
     pixels = layout.size[0] * layout.size[1]
     if row.coding == MASK:
-        fits = row.name == "" and row.count == pixels
+        fits = row.name == "" and row.count == pixels and row.stored == 0
     elif row.name not in layout.array_names:
         fits = False
     elif (spec := label_of(row.name)).name in MASKED_CODINGS:
-        fits = masked_coding(row) is not None and row.count <= pixels and math.isfinite(row.origin)
+        fits = masked_coding(row) is not None and row.count <= pixels and abs(row.origin) <= LARGEST_ORIGIN_MM
     else:
-        fits = row.coding == dense_coding(spec) and row.count == _dense_count(spec, row, pixels)
+        fits = row.coding == dense_coding(spec) and row.count == _dense_count(spec, row, pixels) and row.stored == 0
     if not fits:
         raise DatasetError(f"plane {row.name!r} is not one of this dataset")
 

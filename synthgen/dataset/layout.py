@@ -47,6 +47,11 @@ class SampleLayout:
         return tuple(prefix + "image" for prefix in self.prefixes) if "image" in self.labels else ()
 
     @cached_property
+    def plane_names(self) -> tuple[str, ...]:
+        """Names of the arrays that the labels member holds, in the order of storage."""
+        return tuple(name for name in self.array_names if name not in self.picture_names)
+
+    @cached_property
     def members(self) -> tuple[tuple[str, str], ...]:
         """(suffix of the member's name, codec id) of each member of a sample, in the order of storage."""
         suffix, codec = PICTURE_CODECS[self.codec]

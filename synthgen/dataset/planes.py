@@ -1,6 +1,6 @@
 """How the values of a label plane become unsigned words, and back: both directions of every coding side by side.
 
-A plane's values are taken at its mask pixels only, in row order: `values` below is (n, C), `words` is (C', n) of an
+A plane's values are taken at its mask pixels only, in row order: `values` below is (C, n), `words` is (C', n) of an
 unsigned type. The largest difference a coding may cause is `worst_error` in the label table; `quantize` returns None
 for values that its range does not hold, and the next coding of the label is tried.
 """
@@ -21,7 +21,8 @@ from synthgen.core.label_spec import (
 )
 
 Array = NDArray[Any]
-Prediction = Literal["none", "left", "above"]
+Prediction = Literal["none", "left", "slope"]
+_DIFFERENCES = {"left": 1, "slope": 2}
 
 # float16 keeps albedo within 1e-3 below 2 and shading within 1e-2 below 32.
 _FLOAT16_LIMITS = {"albedo": 2.0, "shading": 32.0}
@@ -41,7 +42,7 @@ class Coding:
     """One way of storing a masked plane. `number` is part of the format: append, never renumber.
 
     word: unsigned type of one stored word; words: words per pixel (C'); prediction: see `encode_words`;
-    quantize(values (n, C), context) -> words (C', n) or None when out of range; restore is its inverse.
+    quantize(values (C, n), context) -> words (C', n) or None when out of range; restore is its inverse.
     """
 
     number: int
@@ -54,55 +55,56 @@ class Coding:
 
 
 def _quantize_id16(values: Array, context: PlaneContext) -> Array | None:
-    return values.T.astype(np.uint16) if values.size == 0 or int(values.max()) <= 0xFFFF else None
+    return values.astype(np.uint16) if values.size == 0 or int(values.max()) <= 0xFFFF else None
 
 
 def _quantize_id32(values: Array, context: PlaneContext) -> Array | None:
-    return values.T.astype(np.uint32)
+    return values.astype(np.uint32)
 
 
 def _restore_id(words: Array, context: PlaneContext) -> Array:
-    return words.T.astype(np.int32)
+    return words.astype(np.int32)
 
 
 def _quantize_barycentric(values: Array, context: PlaneContext) -> Array | None:
-    pair = np.ascontiguousarray(values.T[:2])
-    if values.size and (values.min() < -1e-4 or values.max() > 1.0 + 1e-4):
+    first, second, third = values
+    if values.size and not (values.min() >= -1e-4 and np.abs(first + second + third - 1.0).max() < 1e-4):
         return None
-    words: Array = (np.clip(pair, 0.0, 1.0) * np.float32(BARYCENTRIC_STEPS) + np.float32(0.5)).astype(np.uint16)
+    words: Array = (np.clip(values[:2], 0.0, 1.0) * np.float32(BARYCENTRIC_STEPS) + np.float32(0.5)).astype(np.uint16)
     # Two weights rounded up may exceed one together, and the third would become negative.
     excess = words[0].astype(np.int32) + words[1] - BARYCENTRIC_STEPS
-    for pixel in np.flatnonzero(excess > 0):
-        words[int(words[1, pixel] > words[0, pixel]), pixel] -= np.uint16(excess[pixel])
+    if excess.size and excess.max() > 0:
+        for pixel in np.flatnonzero(excess > 0):
+            words[int(words[1, pixel] > words[0, pixel]), pixel] -= np.uint16(excess[pixel])
     return words
 
 
 def _restore_barycentric(words: Array, context: PlaneContext) -> Array:
-    steps = np.empty((words.shape[1], 3), np.int32)
-    steps[:, 0], steps[:, 1] = words[0], words[1]
-    steps[:, 2] = BARYCENTRIC_STEPS - steps[:, 0] - steps[:, 1]
+    steps = np.empty((3, words.shape[1]), np.int32)
+    steps[:2] = words
+    np.subtract(BARYCENTRIC_STEPS, steps[0], out=steps[2])
+    steps[2] -= steps[1]
     return steps.astype(np.float32) * np.float32(1.0 / BARYCENTRIC_STEPS)
 
 
 def _quantize_depth(values: Array, context: PlaneContext) -> Array | None:
-    relative = values.T.astype(np.float64) - context.origin
+    relative = values.astype(np.float64) - context.origin
     if relative.size and max(-relative.min(), relative.max()) > DEPTH_HALF_RANGE_MM:
         return None
     return np.rint((relative + DEPTH_HALF_RANGE_MM) * (1.0 / DEPTH_STEP_MM)).astype(np.uint16)
 
 
 def _restore_depth(words: Array, context: PlaneContext) -> Array:
-    return (words.T * DEPTH_STEP_MM + (context.origin - DEPTH_HALF_RANGE_MM)).astype(np.float32)
+    return (words * DEPTH_STEP_MM + (context.origin - DEPTH_HALF_RANGE_MM)).astype(np.float32)
 
 
 def _quantize_normals(values: Array, context: PlaneContext) -> Array | None:
     """Octahedral map about the viewing axis: normals that face the camera (z < 0) lie in the unfolded middle."""
-    x, y, z = np.ascontiguousarray(values.T)
-    length = np.abs(x) + np.abs(y) + np.abs(z)
-    if length.size and length.min() < 0.5:
-        return None
-    p, q = x / length, y / length
-    away = z > 0.0
+    length = np.abs(values).sum(axis=0)
+    if length.size and not 0.9 < length.min() <= length.max() < 2.0:
+        return None  # not unit vectors
+    p, q = values[:2] / length
+    away = values[2] > 0.0
     if away.any():
         folded_p = (1.0 - np.abs(q)) * np.where(p >= 0.0, 1.0, -1.0)
         folded_q = (1.0 - np.abs(p)) * np.where(q >= 0.0, 1.0, -1.0)
@@ -111,29 +113,33 @@ def _quantize_normals(values: Array, context: PlaneContext) -> Array | None:
 
 
 def _restore_normals(words: Array, context: PlaneContext) -> Array:
-    p, q = words.astype(np.float32) * np.float32(2.0 / NORMAL_STEPS) - np.float32(1.0)
-    z = np.abs(p) + np.abs(q) - np.float32(1.0)
-    if words.size and z.max() > 0.0:
+    normals = np.empty((3, words.shape[1]), np.float32)
+    np.multiply(words, np.float32(2.0 / NORMAL_STEPS), out=normals[:2])
+    normals[:2] -= np.float32(1.0)
+    p, q, z = normals
+    np.add(np.abs(p), np.abs(q), out=z)
+    z -= np.float32(1.0)
+    if z.size and z.max() > 0.0:
         fold = np.maximum(z, 0.0)
-        p, q = p - np.copysign(fold, p), q - np.copysign(fold, q)
-    normals = np.stack([p, q, z])
+        p -= np.copysign(fold, p)
+        q -= np.copysign(fold, q)
     normals /= np.sqrt(p * p + q * q + z * z)
-    return np.ascontiguousarray(normals.T)
+    return normals
 
 
 def _quantize_unit(values: Array, context: PlaneContext) -> Array | None:
     if values.size and (values.min() < 0.0 or values.max() > 1.0):
         return None
-    return np.rint(values.T * np.float32(_UNIT_STEPS)).astype(np.uint16)
+    return np.rint(values * np.float32(_UNIT_STEPS)).astype(np.uint16)
 
 
 def _restore_unit(words: Array, context: PlaneContext) -> Array:
-    return words.T.astype(np.float32) * np.float32(1.0 / _UNIT_STEPS)
+    return words.astype(np.float32) * np.float32(1.0 / _UNIT_STEPS)
 
 
 def _quantize_flow(signed: type, unsigned: type, limit: float) -> Callable[[Array, PlaneContext], Array | None]:
     def quantize(values: Array, context: PlaneContext) -> Array | None:
-        steps = np.rint(values.T.astype(np.float64) * (1.0 / FLOW_STEP_PX))
+        steps = np.rint(values.astype(np.float64) * (1.0 / FLOW_STEP_PX))
         if steps.size and max(-steps.min(), steps.max()) > limit:
             return None
         return steps.astype(signed).view(unsigned)
@@ -142,7 +148,7 @@ def _quantize_flow(signed: type, unsigned: type, limit: float) -> Callable[[Arra
 
 
 def _restore_flow(words: Array, context: PlaneContext) -> Array:
-    signed: Array = words.view(f"i{words.dtype.itemsize}").T
+    signed: Array = words.view(f"i{words.dtype.itemsize}")
     return np.multiply(signed, FLOW_STEP_PX).astype(np.float32)
 
 
@@ -150,30 +156,30 @@ def _quantize_float16(values: Array, context: PlaneContext) -> Array | None:
     limit = _FLOAT16_LIMITS.get(context.label, 0.0)
     if values.size and max(-values.min(), values.max()) >= limit:
         return None
-    return np.ascontiguousarray(values.T).astype(np.float16).view(np.uint16)
+    return values.astype(np.float16).view(np.uint16)
 
 
 def _restore_float16(words: Array, context: PlaneContext) -> Array:
-    return words.view(np.float16).T.astype(np.float32)
+    return words.view(np.float16).astype(np.float32)
 
 
 def _quantize_float32(values: Array, context: PlaneContext) -> Array | None:
-    return np.ascontiguousarray(values.T).view(np.uint32)
+    return values.view(np.uint32)
 
 
 def _restore_float32(words: Array, context: PlaneContext) -> Array:
-    return np.ascontiguousarray(words.view(np.float32).T)
+    return words.view(np.float32)
 
 
 ID16 = Coding(10, "id16", np.uint16, 1, "left", _quantize_id16, _restore_id)
 ID32 = Coding(11, "id32", np.uint32, 1, "left", _quantize_id32, _restore_id)
 BARYCENTRIC16 = Coding(12, "barycentric16", np.uint16, 2, "none", _quantize_barycentric, _restore_barycentric)
-DEPTH16 = Coding(13, "depth16", np.uint16, 1, "above", _quantize_depth, _restore_depth)
-OCTAHEDRAL12 = Coding(14, "octahedral12", np.uint16, 2, "above", _quantize_normals, _restore_normals)
-UNIT16_2 = Coding(15, "unit16x2", np.uint16, 2, "above", _quantize_unit, _restore_unit)
-UNIT16_3 = Coding(16, "unit16x3", np.uint16, 3, "above", _quantize_unit, _restore_unit)
-FLOW16 = Coding(17, "flow16", np.uint16, 2, "above", _quantize_flow(np.int16, np.uint16, 32767), _restore_flow)
-FLOW32 = Coding(18, "flow32", np.uint32, 2, "above", _quantize_flow(np.int32, np.uint32, 2.0**31 - 1), _restore_flow)
+DEPTH16 = Coding(13, "depth16", np.uint16, 1, "slope", _quantize_depth, _restore_depth)
+OCTAHEDRAL12 = Coding(14, "octahedral12", np.uint16, 2, "slope", _quantize_normals, _restore_normals)
+UNIT16_2 = Coding(15, "unit16x2", np.uint16, 2, "slope", _quantize_unit, _restore_unit)
+UNIT16_3 = Coding(16, "unit16x3", np.uint16, 3, "slope", _quantize_unit, _restore_unit)
+FLOW16 = Coding(17, "flow16", np.uint16, 2, "slope", _quantize_flow(np.int16, np.uint16, 32767), _restore_flow)
+FLOW32 = Coding(18, "flow32", np.uint32, 2, "slope", _quantize_flow(np.int32, np.uint32, 2.0**31 - 1), _restore_flow)
 FLOAT16_3 = Coding(19, "float16x3", np.uint16, 3, "left", _quantize_float16, _restore_float16)
 FLOAT32_1 = Coding(20, "float32x1", np.uint32, 1, "left", _quantize_float32, _restore_float32)
 FLOAT32_2 = Coding(21, "float32x2", np.uint32, 2, "left", _quantize_float32, _restore_float32)
@@ -194,88 +200,32 @@ MASKED_CODINGS: dict[str, tuple[Coding, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class MaskPixels:
-    """The pixels of one mask in row order.
+def encode_words(words: Array, prediction: Prediction) -> bytes:
+    """Bytes of words (C, n) in row order: differences to the prediction, signs folded in, split by byte.
 
-    size: (H, W); positions: (n,) flat indices, ascending; by_column: (n,) the same pixels ordered by column, then row,
-    as indices into `positions`; starts: where in `by_column` each column that has pixels begins.
-    """
-
-    size: tuple[int, int]
-    positions: NDArray[np.intp]
-    by_column: NDArray[np.intp]
-    starts: NDArray[np.intp]
-
-
-def mask_pixels(mask: NDArray[np.bool_]) -> MaskPixels:
-    """The packed order of a mask (H, W)."""
-    height, width = mask.shape
-    positions = np.flatnonzero(mask)
-    packed = np.empty(mask.shape, np.int32)
-    packed.reshape(-1)[positions] = np.arange(positions.size, dtype=np.int32)
-    standing = np.ascontiguousarray(mask.T)
-    by_column = np.ascontiguousarray(packed.T)[standing].astype(np.intp)
-    heights = np.count_nonzero(standing, axis=1)
-    starts = (np.cumsum(heights) - heights)[heights > 0]
-    return MaskPixels((height, width), positions, by_column, starts)
-
-
-def _subtract_above(words: Array, pixels: MaskPixels) -> Array:
-    """Each word (C, n) minus the nearest one above it in its column, or unchanged where it is the first there."""
-    standing = words.take(pixels.by_column, axis=1)
-    change = np.empty_like(standing)
-    np.subtract(standing[:, 1:], standing[:, :-1], out=change[:, 1:])
-    change[:, pixels.starts] = standing[:, pixels.starts]
-    result = np.empty_like(words)
-    for channel in range(len(words)):
-        result[channel, pixels.by_column] = change[channel]
-    return result
-
-
-def _add_above(words: Array, pixels: MaskPixels) -> Array:
-    """The inverse of `_subtract_above`: sums down each column."""
-    standing = words.take(pixels.by_column, axis=1)
-    # Each column's first word also takes back the sum of the column before it.
-    sums = np.add.reduceat(standing, pixels.starts, axis=1, dtype=words.dtype)
-    standing[:, pixels.starts[1:]] -= sums[:, :-1]
-    np.cumsum(standing, axis=1, dtype=words.dtype, out=standing)
-    result = np.empty_like(words)
-    for channel in range(len(words)):
-        result[channel, pixels.by_column] = standing[channel]
-    return result
-
-
-def encode_words(words: Array, pixels: MaskPixels, prediction: Prediction) -> bytes:
-    """Bytes of words (C, n): differences to the prediction, small numbers of either sign first, split by byte.
-
-    "left" subtracts the word before it, "above" subtracts the nearest word above and then the difference before it
-    (what remains of a smooth surface is its curvature). Arithmetic wraps around, so every word survives.
+    "left" predicts the word before; "slope" predicts that the last step goes on, so that only curvature remains of a
+    smooth surface. Arithmetic wraps around: every word survives.
     """
     channels, count = words.shape
-    if count == 0:
-        return b""
-    if prediction == "above":
-        words = _subtract_above(words, pixels)
     if prediction != "none":
-        residual = words.copy()
-        residual[:, 1:] -= words[:, :-1]
-        signed = residual.view(f"i{words.dtype.itemsize}")
+        for _ in range(_DIFFERENCES[prediction]):
+            change = words.copy()
+            change[:, 1:] -= words[:, :-1]
+            words = change
+        signed = words.view(f"i{words.dtype.itemsize}")
         words = ((signed << 1) ^ (signed >> (8 * words.dtype.itemsize - 1))).view(words.dtype)
-    return np.ascontiguousarray(words).view(np.uint8).reshape(channels * count, -1).T.tobytes()
+    return np.ascontiguousarray(words).view(np.uint8).reshape(channels * count, words.dtype.itemsize).T.tobytes()
 
 
-def decode_words(data: bytes, coding: Coding, pixels: MaskPixels) -> Array:
-    """The words (C, n) that `encode_words` turned into `data`; data must have the right size."""
-    count = pixels.positions.size
+def decode_words(data: bytes, coding: Coding, count: int) -> Array:
+    """The words (C, count) that `encode_words` turned into `data`; data must have the right size."""
     width = np.dtype(coding.word).itemsize
     split = np.frombuffer(data, np.uint8).reshape(width, coding.words * count)
     words = np.ascontiguousarray(split.T).view(coding.word).reshape(coding.words, count)
-    if coding.prediction == "none" or count == 0:
+    if coding.prediction == "none":
         return words
     one = words.dtype.type(1)
-    residual = (words >> one) ^ (~(words & one) + one)
-    words = np.cumsum(residual, axis=1, dtype=words.dtype)
-    if coding.prediction == "left":
-        return words
-    return _add_above(words, pixels)
+    words = (words >> one) ^ (~(words & one) + one)
+    for _ in range(_DIFFERENCES[coding.prediction]):
+        np.cumsum(words, axis=1, dtype=words.dtype, out=words)
+    return words

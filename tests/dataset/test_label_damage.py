@@ -2,6 +2,8 @@
 
 import struct
 import tracemalloc
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from dataset_fakes import image_layout, image_sample, pair_layout, pair_sample
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.label_planes import LabelPlanes
-from synthgen.dataset.label_table import MASK, PlaneRow, pack_table, unpack_table
+from synthgen.dataset.label_table import PlaneRow, pack_table, unpack_table
 
 SIZE = (24, 32)
 
@@ -50,19 +52,10 @@ def test_flipped_bits_never_escape_as_another_exception_or_shape() -> None:
 def test_a_small_member_cannot_ask_for_much_memory() -> None:
     """A frame that says it holds a gigabyte is refused because the table allows what the picture's size allows."""
     data, planes = member()
-    rows, start = unpack_table(data, image_layout(SIZE))
-    frames = []
-    for row in rows:
-        frames.append(data[start : start + row.stored])
-        start += row.stored
+    table, start = unpack_table(data, image_layout(SIZE))
     bomb = zstandard.ZstdCompressor(level=3).compress(bytes(1 << 30))
-    masked = next(number for number, row in enumerate(rows) if row.coding == MASK)
-    frames[masked] = bomb
-    changed = [
-        PlaneRow(row.name, row.coding, row.mask_row, row.count, len(frame), row.origin)
-        for row, frame in zip(rows, frames, strict=True)
-    ]
-    bad = pack_table(changed, SIZE) + b"".join(frames)
+    rest = data[start + table.dense_stored :]
+    bad = pack_table(replace(table, dense_stored=len(bomb)), SIZE) + bomb + rest
     tracemalloc.start()
     try:
         with pytest.raises(DatasetError, match="bytes its table says"):
@@ -75,12 +68,14 @@ def test_a_small_member_cannot_ask_for_much_memory() -> None:
 def test_tables_that_do_not_fit_the_dataset_are_refused() -> None:
     data, planes = member()
     layout = image_layout(SIZE)
-    rows, start = unpack_table(data, layout)
-    body = data[start:]
+    table, start = unpack_table(data, layout)
+    rows, body = list(table.rows), data[start:]
 
-    def changed(number: int, **fields: object) -> bytes:
-        values = {**rows[number].__dict__, **fields}
-        return pack_table([*rows[:number], PlaneRow(**values), *rows[number + 1 :]], SIZE) + body
+    def packed(rows: list[PlaneRow], size: tuple[int, int] = SIZE) -> bytes:
+        return pack_table(replace(table, rows=tuple(rows)), size) + body
+
+    def changed(number: int, **fields: Any) -> bytes:
+        return packed([*rows[:number], replace(rows[number], **fields), *rows[number + 1 :]])
 
     number = {row.name: place for place, row in enumerate(rows)}
     cases = [
@@ -95,9 +90,9 @@ def test_tables_that_do_not_fit_the_dataset_are_refused() -> None:
         changed(number["identity_coeffs"], count=5000),
         changed(number["occluder_mask"], count=1),
         changed(number["occluder_mask"], coding=3),
-        pack_table(rows[:-1], SIZE) + body,
-        pack_table(rows, (SIZE[1], SIZE[0])) + body,
-        pack_table(list(reversed(rows)), SIZE) + body,
+        packed(rows[:-1]),
+        packed(rows, (SIZE[1], SIZE[0])),
+        packed(rows[::-1]),
     ]
     for case in cases:
         with pytest.raises(DatasetError, match="labels member is damaged"):
