@@ -67,7 +67,7 @@ def job_rate(recipe: Recipe, workers: int) -> tuple[float, int]:
 
 def control_rate(processes: int) -> float:
     """Loops per second of a kernel that touches no memory to speak of, summed over processes."""
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    context: Any = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     start = context.Barrier(processes)
     results: Any = context.Queue()
     pool = [context.Process(target=_control, args=(start, results)) for _ in range(processes)]

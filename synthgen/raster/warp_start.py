@@ -18,5 +18,6 @@ EXACT_FLOATS = {
 @cache
 def start_warp() -> None:
     """Initialise Warp without its greeting; later calls cost nothing."""
-    wp.config.log_level = wp.LOG_WARNING
+    wp.config.log_level = wp.LOG_ERROR  # a computer without CUDA is no reason to warn
     wp.init()
+    wp.config.log_level = wp.LOG_WARNING
