@@ -40,7 +40,7 @@ def _soft_tissue(mesh: HeadMesh) -> Field:
     pouch = mesh.shell.sleeves[0].vertices
     steps = len(pouch)
     edge = np.minimum(np.arange(steps), np.arange(steps)[::-1])
-    soft[pouch] = np.array([0.9, 0.7, 0.3, 0.0, 0.0])[np.minimum(edge, 4)][:, None]
+    soft[pouch] = np.array([1.0, 0.75, 0.3, 0.0, 0.0])[np.minimum(edge, 4)][:, None]
     return soft
 
 

@@ -20,7 +20,7 @@ MEAN_STEPS = 3
 
 
 def narrowed_prior(mesh: HeadMesh, fields: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariance (B, B) of the field coefficients after observing every relation to be as sculpted, up to its spread."""
+    """Covariance (B, B) of the field coefficients once every relation is as sculpted, up to its spread."""
     form = relation_form(mesh, fields)
     spread = form @ form.T + np.diag(relation_variances(mesh))
     return np.asarray(np.eye(len(fields)) - form.T @ np.linalg.solve(spread, form))

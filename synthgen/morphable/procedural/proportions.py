@@ -22,7 +22,7 @@ Relation = tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.float64
 
 
 def relations(mesh: HeadMesh) -> list[Relation]:
-    """(first, second, direction (3,), standard deviation in mm) of each bound; ends as vertex numbers, None the origin."""
+    """(first, second, direction (3,), spread in mm) of each bound; ends are vertex numbers, None the origin."""
     grid = mesh.grid
 
     def both(point: tuple[float, float, float]) -> NDArray[np.int64]:
