@@ -56,10 +56,11 @@ class _Slot:
 
 @dataclass(frozen=True)
 class _Mask:
-    """A mask of a member. row: its place in the table; positions: (n,) flat indices of its pixels."""
+    """A mask of a member. row: its place in the table; pixels: (H W,) bool; count: how many of them are True."""
 
     row: int
-    positions: NDArray[np.intp]
+    pixels: NDArray[np.bool_]
+    count: int
 
 
 class LabelPlanes:
@@ -87,16 +88,16 @@ class LabelPlanes:
             flat = array.reshape(self._pixels, -1)
             values, mask = _masked_values(flat, masks, slot)
             if mask is None:
-                positions, bits = _positions(flat, slot)
-                values, mask = _take(flat, positions), _Mask(len(rows), positions)
+                pixels = _validity(flat, slot)
+                values, mask = _take(flat, pixels), _Mask(len(rows), pixels, int(np.count_nonzero(pixels)))
                 _check_values(values, slot)
                 masks.append(mask)
-                dense.append(bits)
+                dense.append(np.packbits(pixels).tobytes())
                 rows.append(PlaneRow("", MASK, NO_MASK, self._pixels, 0, 0.0))
             origin = _depth_origin(parameters, slot.name) if slot.spec.name == "depth" else 0.0
             coding, words = _quantize(values, PlaneContext(slot.spec.name, origin))
             frames.append(self._compressor.compress(encode_words(words, coding.prediction)))
-            rows.append(PlaneRow(slot.name, coding.number, mask.row, mask.positions.size, len(frames[-1]), origin))
+            rows.append(PlaneRow(slot.name, coding.number, mask.row, mask.count, len(frames[-1]), origin))
         shared = self._compressor.compress(b"".join(dense))
         return b"".join([pack_table(PlaneTable(tuple(rows), len(shared)), self._layout.size), shared, *frames])
 
@@ -115,7 +116,7 @@ class LabelPlanes:
         shared = memoryview(self._decompress(data[position : position + table.dense_stored], expected, "dense planes"))
         position += table.dense_stored
         arrays: dict[str, Array] = {}
-        masks: dict[int, NDArray[np.intp]] = {}
+        masks: dict[int, _Mask] = {}
         taken = 0
         for number, (row, length) in enumerate(zip(table.rows, lengths, strict=True)):
             coding = masked_coding(row)
@@ -123,15 +124,16 @@ class LabelPlanes:
                 payload = shared[taken : taken + length]
                 taken += length
                 if row.coding == MASK:
-                    masks[number] = np.flatnonzero(_unpack_bits(payload, size))
+                    pixels = _unpack_bits(payload, size).reshape(-1)
+                    masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))
                 else:
                     arrays[row.name] = _decode_dense(row, payload, size)
                 continue
-            if row.mask_row not in masks or masks[row.mask_row].size != row.count:
+            if row.mask_row not in masks or masks[row.mask_row].count != row.count:
                 raise DatasetError(f"plane {row.name!r} does not fit its mask")
             words = self._decompress(data[position : position + row.stored], length, f"plane {row.name!r}")
             position += row.stored
-            arrays[row.name] = _decode_plane(row, coding, words, masks[row.mask_row], size)
+            arrays[row.name] = _decode_plane(row, coding, words, masks[row.mask_row].pixels, size)
         return arrays
 
     def _decompress(self, frame: bytes, length: int, what: str) -> bytes:
@@ -170,35 +172,30 @@ def _masked_values(flat: Array, masks: list[_Mask], slot: _Slot) -> tuple[Array,
     """Values (C, n) of a plane (H W, C) under the first mask that is exactly where it has values."""
     empty = np.count_nonzero(flat < 0) if slot.spec.dtype == "int32" else np.count_nonzero(np.isnan(flat))
     for mask in masks:
-        if flat.size - empty == mask.positions.size * flat.shape[1]:
-            values = _take(flat, mask.positions)
+        if flat.size - empty == mask.count * flat.shape[1]:
+            values = _take(flat, mask.pixels)
             if slot.spec.dtype != "int32" and np.isfinite(values).all():
                 return values, mask
     return flat, None
 
 
-def _take(flat: Array, positions: NDArray[np.intp]) -> Array:
-    """Rows of a plane (H W, C) at positions (n,), as (C, n)."""
-    channels = flat.shape[1]
-    values = np.empty((channels, positions.size), flat.dtype)
-    line, places = flat.reshape(-1), positions * channels
-    for channel in range(channels):
-        line.take(places + channel, out=values[channel], mode="clip")  # "clip" writes into `out` without a copy
-    return values
+def _take(flat: Array, pixels: NDArray[np.bool_]) -> Array:
+    """Rows of a plane (H W, C) where pixels (H W,) is True, as (C, n)."""
+    whole = flat.view(f"V{flat.itemsize * flat.shape[1]}")[:, 0]  # a pixel as one item: three times faster
+    return np.ascontiguousarray(whole[pixels].view(flat.dtype).reshape(-1, flat.shape[1]).T)
 
 
-def _positions(flat: Array, slot: _Slot) -> tuple[NDArray[np.intp], bytes]:
-    """Where a plane (H W, C) has values, as flat indices and as bits. Raises LabelError for partly empty pixels."""
+def _validity(flat: Array, slot: _Slot) -> NDArray[np.bool_]:
+    """Where a plane (H W, C) has values, (H W,). Raises LabelError for partly empty pixels."""
     if slot.spec.dtype == "int32":
         if flat.min() < -1:
             raise LabelError(f"label {slot.name!r} has an id below -1")
-        mask = flat[:, 0] >= 0
-    else:
-        missing = np.isnan(flat)
-        mask = ~missing[:, 0]
-        if flat.size - np.count_nonzero(missing) != np.count_nonzero(mask) * flat.shape[1]:
-            raise LabelError(f"label {slot.name!r} is NaN in some channels of a pixel only")
-    return np.flatnonzero(mask), np.packbits(mask).tobytes()
+        return np.greater_equal(flat[:, 0], 0)
+    missing = np.isnan(flat)
+    pixels: NDArray[np.bool_] = ~missing[:, 0]
+    if flat.size - np.count_nonzero(missing) != np.count_nonzero(pixels) * flat.shape[1]:
+        raise LabelError(f"label {slot.name!r} is NaN in some channels of a pixel only")
+    return pixels
 
 
 def _check_values(values: Array, slot: _Slot) -> None:
@@ -215,15 +212,13 @@ def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array]:
 
 
 def _decode_plane(
-    row: PlaneRow, coding: Coding, payload: bytes, positions: NDArray[np.intp], size: tuple[int, int]
+    row: PlaneRow, coding: Coding, payload: bytes, pixels: NDArray[np.bool_], size: tuple[int, int]
 ) -> Array:
     spec = label_of(row.name)
     values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(spec.name, row.origin))
-    channels = len(values)
-    dense = np.full(size[0] * size[1] * channels, -1 if spec.dtype == "int32" else np.nan, spec.dtype)
-    places = positions * channels
-    for channel in range(channels):
-        dense[places + channel] = values[channel]
+    dense = np.full((pixels.size, len(values)), -1 if spec.dtype == "int32" else np.nan, spec.dtype)
+    item = f"V{dense.itemsize * len(values)}"
+    dense.view(item)[pixels] = np.stack(list(values), axis=1).view(item)
     return dense.reshape(*size, *spec.shape[2:])
 
 
