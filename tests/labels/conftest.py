@@ -1,5 +1,6 @@
 """Pairs of pictures of real heads: ICT-FaceKit where the shared data is, and the built-in head."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,8 @@ def random_heads(model: MorphableModel, rng: np.random.Generator) -> torch.Tenso
         active = rng.choice(len(row), 3, replace=False)
         row[active] = rng.uniform(0.5 * low, 0.5 * high)[active]
     vertices = evaluate_vertices(model, identity, expression)
-    return torch.from_numpy(
-        vertices - vertices[:, model.template.triangles[: model.template.label_count, 0]].mean(1, keepdims=True)
-    )
+    face = model.template.triangles[: model.template.label_count, 0]
+    return torch.from_numpy(vertices - vertices[:, face].mean(axis=1, keepdims=True))
 
 
 def random_view(model: MorphableModel, perspective: bool, seed: int) -> ViewGeometry:
@@ -80,3 +80,48 @@ def pair(request: pytest.FixtureRequest) -> Pair:
         model = request.getfixturevalue("procedural_model")
     views = [random_view(model, projection == "perspective", seed) for seed in (1, 2)]
     return Pair(model, views[0], views[1], torch.from_numpy(model.template.triangles))
+
+
+def hit_before(o: np.ndarray, d: np.ndarray, reach: float, corners: np.ndarray) -> bool:
+    """Whether the ray o + s d meets a triangle (T, 3, 3) that faces it before s = reach (Moeller-Trumbore, float64)."""
+    a = corners[:, 0]
+    first, second = corners[:, 1] - a, corners[:, 2] - a
+    across = np.cross(d, second)
+    determinant = (first * across).sum(axis=-1)
+    faces = determinant > 0  # camera space is right-handed, so outside stays outside
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u = ((o - a) * across).sum(axis=-1) / determinant
+        q = np.cross(o - a, first)
+        v = q @ d / determinant
+        s = (second * q).sum(axis=-1) / determinant
+    return bool((faces & (u >= 0) & (v >= 0) & (u + v <= 1) & (s > 0) & (s < reach)).any())
+
+
+def cast_rays(view: ViewGeometry, triangles: np.ndarray, n: int, surface: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """(P,) bool: hidden or facing away in picture n of a view, in its camera space in float64.
+
+    surface: triangle (P,) and barycentrics (P, 3) of the points.
+    """
+    ids, weights = surface
+    corners = view.vertices_camera[n].numpy().astype(np.float64)[triangles]
+    weights = weights.astype(np.float64) / weights.astype(np.float64).sum(axis=-1, keepdims=True)
+    points = np.einsum("pkc,pk->pc", corners[ids], weights)
+    perspective = view.cameras.perspective
+    flat = corners[..., :2] / corners[..., 2:] if perspective else corners[..., :2]
+    low, high = flat.min(axis=1), flat.max(axis=1)  # a ray meets no triangle whose outline's box it misses
+    own = corners[ids]
+    normals = np.cross(own[:, 1] - own[:, 0], own[:, 2] - own[:, 0])
+    hidden = np.zeros(len(points), bool)
+    for i, (point, normal) in enumerate(zip(points, normals, strict=True)):
+        origin = np.zeros(3) if perspective else np.array([point[0], point[1], -1e4])
+        ray = point / point[2] if perspective else np.array([0.0, 0.0, 1.0])
+        reach = point[2] - origin[2] - 1e-3
+        aim = ray[:2] + origin[:2]
+        near = ((low <= aim) & (high >= aim)).all(axis=-1)
+        hidden[i] = normal @ ray >= 0 or hit_before(origin, ray, reach, corners[near])
+    return hidden
+
+
+@pytest.fixture(scope="session")
+def ray_hidden() -> Callable[..., np.ndarray]:
+    return cast_rays
