@@ -17,9 +17,9 @@ _LIPS = np.array([0.12, 0.66, 0.52])
 _PERIORBITAL = np.array([0.16, 0.24, 0.17])
 _FRECKLES = np.array([0.35, 0.62, 0.85])
 _PORES = np.array([0.9, 1.0, 1.0])
-_SCLERA = np.array([0.24, 0.27, 0.27])
+_SCLERA = np.array([0.24, 0.28, 0.31])
 _PUPIL = np.array([3.2, 3.3, 3.3])
-_MOUTH = np.array([0.75, 1.9, 1.7])
+_MOUTH = np.array([0.85, 2.1, 2.35])
 # Hair from red and blond to black: absorbance of full cover.
 _HAIR_LIGHT, _HAIR_RED, _HAIR_BROWN, _HAIR_BLACK = (
     np.array(colour) for colour in ([0.70, 1.05, 1.6], [0.9, 1.8, 2.7], [2.0, 2.6, 3.2], [3.4, 3.6, 3.7])
@@ -77,8 +77,8 @@ def sample_skin(rng: np.random.Generator) -> SkinParams:
         lips=float(rng.uniform(1.2, 2.0) if made_up else rng.uniform(0.6, 1.1)),
         hair_darkness=darkness if light else 0.75 + 0.25 * darkness,
         hair_redness=max(0.0, 4.0 * redness - 3.2) if light else 0.0,
-        hair_cover=0.0 if bald else float(rng.uniform(0.75, 1.2)),
-        brows=float(rng.uniform(0.40, 0.85)),
+        hair_cover=0.0 if bald else float(rng.uniform(0.40, 1.2)),
+        brows=float(rng.uniform(0.32, 0.80)),
         lashes=float(rng.uniform(0.5, 1.2)) + 0.5 * made_up,
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
         freckles=float(rng.uniform(0.2, 0.9)) if light and rng.random() < 0.3 else float(rng.uniform(0.0, 0.15)),
@@ -100,7 +100,7 @@ def absorbance(params: SkinParams) -> NDArray[np.float32]:
         # Pigment hides the colour of lips as it hides blood.
         "lips": params.lips * _LIPS / (1.0 + 0.35 * params.melanin) + 0.12 * params.melanin,
         "brows": params.brows * hair,
-        "lashes": params.lashes * np.maximum(hair, 0.7 * _HAIR_BROWN) * 0.75,
+        "lashes": params.lashes * np.maximum(hair, 0.8 * _HAIR_BROWN),
         "periorbital": params.periorbital * _PERIORBITAL * (1.0 + 0.3 * params.melanin),
         "stubble": params.stubble * hair * 0.55,
         "freckles": params.freckles * _FRECKLES,

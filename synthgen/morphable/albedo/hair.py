@@ -123,7 +123,7 @@ def paint_stubble(canvas: Canvas) -> Plane:
     mouth, nostrils = regions.mouth_outline(canvas.landmarks), regions.nose_outline(canvas.landmarks)
     free = smoothstep(outline_distance(canvas, near(canvas, mouth, 10.0), mouth), 0.8, 3.2)
     free *= smoothstep(outline_distance(canvas, near(canvas, nostrils, 8.0), nostrils), 0.0, 2.0)
-    dots = np.clip(0.62 + 0.30 * noise(canvas, 0.6, 10) + 0.12 * noise(canvas, 4.0, 11), 0.15, 1.6)
+    dots = np.clip(0.62 + 0.19 * noise(canvas, 0.6, 10) + 0.10 * noise(canvas, 4.0, 11), 0.15, 1.6)
     return region * free * dots * canvas.skin
 
 

@@ -15,6 +15,8 @@ from synthgen.morphable.albedo.canvas import (
 )
 from synthgen.morphable.albedo.texels import Region
 
+_INNER_MOUTH_SHADE = 1.1
+
 
 def paint_dermis(canvas: Canvas) -> Plane:
     """1 on skin."""
@@ -101,8 +103,11 @@ def paint_shade(canvas: Canvas) -> Plane:
     eyes = (canvas.texels.region == Region.RIGHT_EYE) | (canvas.texels.region == Region.LEFT_EYE)
     # The eye turns under its lids: what is hidden in the mean head must not be black when it comes to light.
     shade[eyes] = np.minimum(shade[eyes], 0.6)
-    inner = (canvas.texels.region == Region.INNER_MOUTH) | (canvas.texels.region == Region.TEETH)
-    shade[inner] = np.minimum(shade[inner], 1.0)
+    # Mouths open as well: teeth come forward, their surroundings stay in the dark. Several walls of the mouth share
+    # texels, which leaves one value for all of them.
+    shade[canvas.texels.region == Region.INNER_MOUTH] = _INNER_MOUTH_SHADE
+    teeth = canvas.texels.region == Region.TEETH
+    shade[teeth] = np.minimum(shade[teeth], 0.7)
     lips = near(canvas, regions.mouth_outline(canvas.landmarks), 6.0)
     shade[lips] = np.minimum(shade[lips], 1.4)
     for side in ("right", "left"):
