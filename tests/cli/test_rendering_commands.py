@@ -1,0 +1,72 @@
+"""Commands that render, on the built-in head."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synthgen.report.contact_sheet import GAP, HEADER, MARGIN, NUMBER, TILE
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    file = tmp_path / "small.yaml"
+    file.write_text("kind: pairs\ncount: 1000\nsize: [32, 32]\nshard_size: 100\n")
+    return file
+
+
+def test_preview_shows_faces(run: Run, small: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    result = run("preview", small, "-n", 2, "-o", sheet)
+    assert result.code == 0 and result.out == f"{sheet}\n"
+    with Image.open(sheet) as image:
+        pixels = np.asarray(image)
+    top = MARGIN + HEADER
+    first = pixels[top : top + TILE, MARGIN + NUMBER : MARGIN + NUMBER + TILE]
+    assert first.std() > 10  # a face on gray, not an empty tile
+    flow = pixels[top : top + TILE, MARGIN + NUMBER + 2 * (TILE + GAP) :][:, :TILE]
+    assert len(np.unique(flow.reshape(-1, 3), axis=0)) > 20
+
+
+def test_dry_run_measures_and_touches_nothing(run: Run, small: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    result = run("generate", small, "-o", tmp_path / "data", "--dry-run", "--workers", 4, "--device", "cpu")
+    assert result.code == 0
+    assert "1000 in 10 shards, 2000 renderings" in result.out
+    assert "kB per sample" in result.out and "with 4 workers on cpu" in result.out
+    assert sorted(tmp_path.rglob("*")) == before
+    assert run("generate", small, "--dry-run", "--count", 7, "--device", "cpu").out.count("7 in 1 shards") == 1
+
+
+def test_dry_run_reports_what_generating_would(run: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    background = f"background={{kind: folder, images: {tmp_path / 'empty'}}}"
+    result = run("generate", small, "--dry-run", "--set", background, "--device", "cpu")
+    assert result.code == 1 and "empty" in result.err
+
+
+def test_model_preview_turns_the_head(run: Run, tmp_path: Path) -> None:
+    result = run("model", "preview", "-n", 1, "--size", 64, "-o", tmp_path / "heads.png")
+    assert result.code == 0
+    with Image.open(tmp_path / "heads.png") as image:
+        views = np.split(np.asarray(image).astype(int), 5, axis=1)
+    assert views[0].shape == (64, 64, 3)
+    skin = [np.abs(view - view[0, 0]).sum(axis=2) > 40 for view in views]
+    assert all(mask.sum() > 400 for mask in skin)
+    left, right = (np.nonzero(mask[20:44])[1].mean() for mask in (skin[0], skin[4]))
+    assert left != pytest.approx(right, abs=1)
+
+
+def test_cuda_without_a_device_is_one_message(run: Run, small: Path, tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    result = run("generate", small, "-o", tmp_path / "data", "--device", "cuda", "--count", 1)
+    assert result.code == 2 and "--device cpu" in result.err
+    assert not list((tmp_path / "data").glob("*"))
