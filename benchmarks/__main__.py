@@ -10,9 +10,19 @@ from benchmarks.workload import ROOT
 
 
 def _raster() -> dict[str, list[Figure]]:
-    from benchmarks.raster import measure_raster
+    from benchmarks.raster import SIZE, measure
+    from synthgen.morphable.procedural.build import build_procedural_model
 
-    return measure_raster()
+    sections = {}
+    for resolution in ("base", "fine"):
+        model = build_procedural_model(resolution)
+        timings, coverage = measure(model, resolution)
+        sizes = f"{len(model.mean)} vertices, {len(model.template.triangles)} triangles, coverage {coverage:.2f}"
+        sections[f"stages, one core, {SIZE} x {SIZE}: {sizes}"] = [
+            Figure(timing.stage, timing.milliseconds, "ms each", timing.goal, higher_is_better=False)
+            for timing in timings
+        ]
+    return sections
 
 
 def _throughput() -> dict[str, list[Figure]]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from synthgen.raster.fragments import Fragments
 from synthgen.shading.transfer import linear_of_byte_table
 
-
 # Density layers are padded to this many, so that a texel is one vector.
 LAYERS = 16
 
