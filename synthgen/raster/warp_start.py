@@ -1,7 +1,11 @@
 """Starting Warp once per process, quietly."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
+import torch
 import warp as wp
 
 # Options of every module whose results must be equal on the CPU and on CUDA and in the NumPy reference: each float
@@ -18,6 +22,21 @@ EXACT_FLOATS = {
 @cache
 def start_warp() -> None:
     """Initialise Warp without its greeting; later calls cost nothing."""
-    wp.config.log_level = wp.LOG_ERROR  # a computer without CUDA is no reason to warn
-    wp.init()
     wp.config.log_level = wp.LOG_WARNING
+    # Warp's library writes to stderr when there is no CUDA driver, which most users know. A driver that does not work
+    # is another matter: torch sees it, and Warp may speak.
+    with nullcontext() if torch.cuda.is_available() else _without_stderr():
+        wp.init()
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """What native code writes to the standard error is dropped while the block lasts."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
