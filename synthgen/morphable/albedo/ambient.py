@@ -16,7 +16,7 @@ def open_sky(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> 
     """
     points = np.asarray(vertices, np.float64)
     normals = vertex_normals(points, triangles)
-    surface = _surface_points(points, triangles)
+    surface = np.ascontiguousarray(_surface_points(points, triangles).T, np.float32)
     seen, total = np.zeros(len(points)), np.zeros(len(points))
     for direction in _sphere_directions(DIRECTIONS):
         cosine = np.maximum(normals @ direction, 0.0)
@@ -64,23 +64,28 @@ def _surface_points(points: NDArray[np.float64], triangles: NDArray[np.integer])
 
 def _visible(
     points: NDArray[np.float64],
-    surface: NDArray[np.float64],
+    surface: NDArray[np.float32],
     direction: NDArray[np.float64],
     bias: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(V,) 1 where nothing lies more than `bias` (V,), mm, nearer to `direction` in the point's pixel, else 0."""
-    helper = np.array([1.0, 0.0, 0.0]) if abs(direction[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
-    right = np.cross(direction, helper)
+    """(V,) 1 where nothing lies more than `bias` (V,), mm, nearer to `direction` in the point's pixel, else 0.
+
+    points: (V, 3); surface: (3, N), whose contiguous rows make their smallest and largest cheap to find.
+    """
+    aside = np.array([1.0, 0.0, 0.0]) if abs(direction[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(direction, aside)
     right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(direction, right)], axis=1)
-    across = axes.T @ surface.T  # (2, N): rows are contiguous, which makes their minimum cheap
-    corner = across.min(axis=1, keepdims=True)
-    cells = ((across - corner) / _PIXEL_MM).astype(np.int64)
+    axes = np.stack([right, np.cross(direction, right), direction]).astype(np.float32)
+    seen = axes @ surface
+    corner = seen[:2].min(axis=1, keepdims=True)
+    cells = ((seen[:2] - corner) / _PIXEL_MM).astype(np.int32)
     width = int(cells[0].max()) + 1
-    nearest = np.full(width * (int(cells[1].max()) + 1), -np.inf)
-    np.maximum.at(nearest, cells[0] + width * cells[1], direction @ surface.T)
-    own = ((axes.T @ points.T - corner) / _PIXEL_MM).astype(np.int64)
-    return (points @ direction >= nearest[own[0] + width * own[1]] - bias).astype(np.float64)
+    nearest = np.full(width * (int(cells[1].max()) + 1), -np.inf, np.float32)
+    np.maximum.at(nearest, cells[0] + width * cells[1], seen[2])
+    own = axes @ points.T.astype(np.float32)
+    column, row = np.maximum((own[:2] - corner) / _PIXEL_MM, 0.0).astype(np.int32)
+    last = len(nearest) - 1
+    return (own[2] >= nearest[np.minimum(column + width * row, last)] - bias).astype(np.float64)
 
 
 def _smoothed(values: NDArray[np.float64], triangles: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -71,8 +71,9 @@ def smoothstep(values: NDArray[np.floating], low: float, high: float) -> Plane:
 
 def blob(canvas: Canvas, centre: NDArray[np.floating], radius: tuple[float, float]) -> Plane:
     """Gaussian spot on the front about a frontal point (2,), mm, with standard deviations (x, y), mm."""
-    offset = (canvas.flat - np.asarray(centre)[:2]) / (np.asarray(radius) * canvas.unit)
-    return np.exp(-0.5 * (offset**2).sum(axis=-1)) * canvas.front
+    across = (canvas.flat[..., 0] - centre[0]) / (radius[0] * canvas.unit)
+    up = (canvas.flat[..., 1] - centre[1]) / (radius[1] * canvas.unit)
+    return np.exp(-0.5 * (across * across + up * up)) * canvas.front
 
 
 def frontal_distance(canvas: Canvas, mask: NDArray[np.bool_], curve: NDArray[np.floating]) -> Plane:
@@ -92,7 +93,8 @@ def outline_distance(canvas: Canvas, mask: NDArray[np.bool_], outline: NDArray[n
 def near(canvas: Canvas, points: NDArray[np.floating], margin: float) -> NDArray[np.bool_]:
     """(S, S) bool: front texels within the frontal bounding box of points (M, 2) widened by `margin` mm."""
     low, high = points[:, :2].min(axis=0) - margin, points[:, :2].max(axis=0) + margin
-    return canvas.front & ((canvas.flat >= low) & (canvas.flat <= high)).all(axis=-1)
+    x, y = canvas.flat[..., 0], canvas.flat[..., 1]
+    return canvas.front & (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
 
 
 def noise(canvas: Canvas, sigma: float | tuple[float, float], pattern: int) -> Plane:

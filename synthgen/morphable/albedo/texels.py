@@ -10,7 +10,7 @@ from scipy import ndimage
 from synthgen.morphable import unwrap
 from synthgen.morphable.template import Template
 
-_CHUNK = 1 << 22  # candidate texels tested at once
+_CHUNK = 1 << 20  # candidate texels tested at once
 
 
 class Region(IntEnum):
@@ -112,19 +112,16 @@ def _cover(
     barycentric: NDArray[np.float32],
 ) -> None:
     """Write the triangles `rows`, each within side x side texels from its `low`."""
-    offsets = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-    place = low[rows][:, None, :] + offsets[None]
-    point = place.astype(np.float64) + 0.5
-    a, b, c = (pixels[rows, corner][:, None, :] for corner in range(3))
-
-    def cross(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
-
-    area = cross(a, b, c)
+    down, right = np.divmod(np.arange(side * side), side)
+    columns, lines = low[rows, :1] + right, low[rows, 1:] + down  # (rows, side * side)
+    x, y = columns + 0.5, lines + 0.5
+    (ax, ay), (bx, by), (cx, cy) = (pixels[rows, corner].T[..., None] for corner in range(3))
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     with np.errstate(divide="ignore", invalid="ignore"):
-        weights = np.stack([cross(b, c, point), cross(c, a, point), cross(a, b, point)], axis=-1) / area[..., None]
-    hit = (weights >= -1e-9).all(axis=-1) & (place < len(triangle)).all(axis=-1)
-    which, sample = np.nonzero(hit)
-    columns, lines = place[which, sample].T
-    triangle[lines, columns] = rows[which]
-    barycentric[lines, columns] = weights[which, sample]
+        of_a = ((cx - bx) * (y - by) - (cy - by) * (x - bx)) / area
+        of_b = ((ax - cx) * (y - cy) - (ay - cy) * (x - cx)) / area
+        of_c = 1.0 - of_a - of_b
+    size = len(triangle)
+    hit = (of_a >= -1e-9) & (of_b >= -1e-9) & (of_c >= -1e-9) & (columns < size) & (lines < size)
+    triangle[lines[hit], columns[hit]] = np.broadcast_to(rows[:, None], hit.shape)[hit]
+    barycentric[lines[hit], columns[hit]] = np.stack([of_a[hit], of_b[hit], of_c[hit]], axis=-1)
