@@ -103,13 +103,14 @@ def _quantize_normals(values: Array, context: PlaneContext) -> Array | None:
     length = np.abs(values).sum(axis=0)
     if length.size and not 0.9 < length.min() <= length.max() < 2.0:
         return None  # not unit vectors
-    p, q = values[:2] / length
-    away = values[2] > 0.0
-    if away.any():
-        folded_p = (1.0 - np.abs(q)) * np.where(p >= 0.0, 1.0, -1.0)
-        folded_q = (1.0 - np.abs(p)) * np.where(q >= 0.0, 1.0, -1.0)
-        p, q = np.where(away, folded_p, p), np.where(away, folded_q, q)
-    return np.rint((np.stack([p, q]) + 1.0) * np.float32(NORMAL_STEPS / 2)).astype(np.uint16)
+    pair: Array = values[:2] / length
+    away = np.flatnonzero(values[2] > 0.0)
+    if away.size:
+        folded = pair[:, away]
+        pair[:, away] = (1.0 - np.abs(folded[::-1])) * np.where(folded >= 0.0, 1.0, -1.0)
+    pair += np.float32(1.0)
+    pair *= np.float32(NORMAL_STEPS / 2)
+    return np.rint(pair, out=pair).astype(np.uint16)
 
 
 def _restore_normals(words: Array, context: PlaneContext) -> Array:

@@ -1,6 +1,7 @@
 """`generate`: a recipe becomes a dataset folder, on this computer, resumable at any point."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from synthgen.pipeline.worker import Finished
 from synthgen.pipeline.workers import InlinePool, Pool, WorkerPool
 from synthgen.recipe.fingerprint import canonical_recipe, difference, fingerprint
 from synthgen.recipe.schema import Recipe
+
+_OWN_FILE = re.compile(rf"shard-\d{{6,}}\.(tar|json)|{re.escape(TABLE_FILE)}|{re.escape(TEMPLATE_FILE)}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def generate(
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}, expected 0 or more")
     store = open_store(out)
-    _refuse_foreign_folder(store)
+    _refuse_foreign_folder(store, options.resume)
     with ExitStack() as stack:
         stack.enter_context(terminable())
         if isinstance(store, LocalStore):
@@ -196,8 +199,10 @@ def _open_pool(recipe: Recipe, store: Store, options: GenerateOptions, shards: i
     return WorkerPool(spec, store.location, min(options.workers, shards))
 
 
-def _refuse_foreign_folder(store: Store) -> None:
+def _refuse_foreign_folder(store: Store, resume: bool) -> None:
     names = [name for name in store.names() if not name.startswith(".")]
+    if resume and all(_OWN_FILE.fullmatch(name) for name in names):
+        return  # a dataset whose manifest was lost: its shards are kept when they fit
     if names and MANIFEST_FILE not in names:
         raise DatasetError(
             f"{store.location} is not empty and is not a synthgen dataset (it holds {names[0]!r}); "

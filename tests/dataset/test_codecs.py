@@ -1,5 +1,6 @@
 """A sample as bytes and back: every label within its declared worst error, and members that must be refused."""
 
+import hashlib
 import io
 import json
 import struct
@@ -15,7 +16,7 @@ from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.codecs import SampleCodec, decode_meta, decode_sample, encode_meta, encode_sample
 from synthgen.dataset.label_planes import LabelPlanes
-from synthgen.dataset.layout import SampleLayout, label_of, make_layout
+from synthgen.dataset.layout import LABEL_SCHEMA_VERSION, SampleLayout, label_of, make_layout
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png, plain_png
 from synthgen.dataset.sample import Sample
 
@@ -218,6 +219,42 @@ def test_meta_keeps_types_and_turns_nan_into_null() -> None:
     for damaged in (b"", b"[]", b"{}", b'{"index": "1", "parameters": {}, "checks": {}}', b"[" * 100000):
         with pytest.raises(DatasetError, match="meta member is damaged"):
             decode_meta(damaged)
+
+
+def exact_sample() -> tuple[Sample, SampleLayout]:
+    """A sample of whole numbers and powers of two, equal on every computer."""
+    row, column = np.mgrid[0:16, 0:24]
+    face = (row - 8) ** 2 + (column - 12) ** 2 < 40
+    nan = np.float32(np.nan)
+    weights = np.stack([(row % 8) / 16, (column % 8) / 16, 1 - (row % 8 + column % 8) / 16], -1)
+    flow = np.stack([(row * column) / 64, (row - column) / 4], -1)
+    arrays = {
+        "source_triangle_id": np.where(face, 7 * row + 3 * column, -1).astype(np.int32),
+        "target_triangle_id": np.full((16, 24), -1, np.int32),
+        "source_barycentric": np.where(face[..., None], weights, nan).astype(np.float32),
+        "target_barycentric": np.full((16, 24, 3), nan, np.float32),
+        "source_occluder_mask": (row + column) % 5 == 0,
+        "target_occluder_mask": row > 9,
+        "source_euler": np.array([0.5, -0.25, 0], np.float32),
+        "target_euler": np.zeros(3, np.float32),
+        "flow": np.where(face[..., None], flow, nan).astype(np.float32),
+        "matchability": np.where(face, 1 + row % 3, 0).astype(np.uint8),
+    }
+    labels = ("triangle_id", "barycentric", "occluder_mask", "euler", "flow", "matchability")
+    return Sample(11, arrays, {"source_a": 1, "target_b": [0.5]}, {}), make_layout("pairs", (16, 24), labels, "jpeg")
+
+
+def test_stored_bytes_are_pinned() -> None:
+    """When this fails the meaning of stored bytes has changed: raise LABEL_SCHEMA_VERSION, then pin again."""
+    sample, layout = exact_sample()
+    labels, meta = encode_sample(sample, layout)
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(labels), read_across_frames=True) as stream:
+        content = stream.read()
+    table = labels[: 8 + struct.unpack("<I", labels[4:8])[0]]
+    assert LABEL_SCHEMA_VERSION == 1
+    assert hashlib.sha256(content).hexdigest() == "ede1b55233989d70537c76e8614fa083b10b5779d766f20165cbb6b70c62f67d"
+    assert len(table) == 401
+    assert meta == b'{"checks":{},"index":11,"parameters":{"source_a":1,"target_b":[0.5]}}'
 
 
 def test_layouts_that_no_dataset_has_are_refused() -> None:

@@ -81,6 +81,8 @@ def test_count_replaces_the_recipes(make_recipe: MakeRecipe, tmp_path: Path) -> 
         ["shard-000000.tar", "shard-000002.tar"],
         ["samples.parquet"],
         ["template.npz"],
+        ["dataset.json"],
+        ["dataset.json", "shard-000002.tar", "template.npz"],
         ["shard-000001.tar", "shard-000001.json", "samples.parquet", "template.npz"],
     ],
 )
