@@ -9,7 +9,7 @@ from synthgen.geometry.camera import Cameras, project
 from synthgen.raster.fragments import Fragments
 
 # Checks that look at pixels look at one row in this many: the same mistakes in a fraction of the time.
-ROW_STEP = 16
+ROW_STEP = 32
 FLOW_ROW_STEP = 4
 
 

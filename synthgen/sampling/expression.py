@@ -1,7 +1,7 @@
 """Expression coefficients as people use them: few movements at a time, left and right nearly alike."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from synthgen.recipe.sections import ActionsExpression, GaussianExpression
 # Both lips reach 4.2 cm with ICT's mouthClose alone; it only makes sense as the counterpart of jawOpen.
 CLOSES_WITH = {"mouthClose": "jawOpen"}
 CLOSE_PROBABILITY = 0.25
+EXPRESSION_COMPONENTS = 10
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,15 @@ def _sample_gaussian(
     if model.expression_unit == "stddev":
         return section.coefficients.sample(rng, len(model.expression_names))
     components = section.coefficients.sample(rng, len(model.expression_pca))
-    weights = model.expression_pca_mean + np.linalg.pinv(model.expression_pca.astype(np.float64)) @ components
+    weights = model.expression_pca_mean + _inverse_pca(model.expression_pca.tobytes()) @ components
     low, high = model.expression_range.astype(np.float64).T
     return _limit_dependants(np.clip(weights, low, high), model)
+
+
+@lru_cache(maxsize=4)
+def _inverse_pca(pca: bytes) -> NDArray[np.float64]:
+    """(E, 10) pseudo-inverse of an expression_pca (10, E), given as its bytes so that it is computed once."""
+    return np.linalg.pinv(np.frombuffer(pca, np.float32).reshape(EXPRESSION_COMPONENTS, -1).astype(np.float64))
 
 
 def _sample_actions(section: ActionsExpression, model: MorphableModel, rng: np.random.Generator) -> NDArray[np.float64]:

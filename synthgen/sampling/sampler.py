@@ -35,11 +35,11 @@ def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int
     def stream(name: Stream, face: int = 0) -> np.random.Generator:
         return rng(recipe.seed, index, name, view, face)
 
-    camera_rng = stream(Stream.CAMERA)
-    camera = recipe.camera
-    focal = float(camera.focal.sample(camera_rng, 1)[0]) if isinstance(camera, PerspectiveCamera) else None
+    focal = None
+    if isinstance(recipe.camera, PerspectiveCamera):
+        focal = float(recipe.camera.focal.sample(stream(Stream.CAMERA), 1)[0])
     faces = [_sample_face(recipe, model, box, index, view)]
-    if recipe.kind == "images":
+    if recipe.faces.bounds()[1] > 1:
         faces_rng = stream(Stream.FACES)
         count = int(np.clip(np.rint(recipe.faces.sample(faces_rng, 1)[0]), 1, 3))
         for number in range(1, count):

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.raster.fragments import Fragments
-from synthgen.shading.transfer import linear_of_byte_table
+from synthgen.shading.transfer import linear_of_byte_table, transmittance_table
 
 # Density layers are padded to this many, so that a texel is one vector.
 LAYERS = 16
@@ -120,6 +120,6 @@ def shade_heads(
         torch.empty(shape, dtype=torch.float32, device=device),
     )
     surface = Surface(plane(4), labelled, plane(3), plane(3, keep_layers), plane(3, keep_layers))
-    table = torch.from_numpy(linear_of_byte_table()).to(device)
-    launch_shade_surface(fragments, geometry, chart, albedo, light, table, surface)
+    tables = (torch.from_numpy(linear_of_byte_table()).to(device), torch.from_numpy(transmittance_table()).to(device))
+    launch_shade_surface(fragments, geometry, chart, albedo, light, tables, surface)
     return surface if keep_layers else Surface(surface.colour, labelled, surface.normals, None, None)

@@ -6,6 +6,9 @@ from scipy.special import ndtri
 
 ENCODE_STEPS = 4095  # srgb_of_linear_table has one entry per step and two for the ends
 NOISE_LEVELS = 4096
+# transmittance_table: absorbance beyond MOST_ABSORBANCE (reflectance below 1e-4) is cut off.
+MOST_ABSORBANCE = 9
+STEPS_PER_ABSORBANCE = 128
 
 
 def linear_from_srgb(srgb: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -27,6 +30,12 @@ def linear_of_byte_table() -> NDArray[np.float32]:
 def srgb_of_linear_table() -> NDArray[np.float32]:
     """(4097,) encoded value x 255 at linear light 0, 1/4095, ..., 1 and one repeated end for interpolation."""
     return (255.0 * srgb_from_linear(np.arange(ENCODE_STEPS + 2) / ENCODE_STEPS)).astype(np.float32)
+
+
+def transmittance_table() -> NDArray[np.float32]:
+    """exp(-a) at a = 0, 1/128, ..., 9 and one step more, for linear interpolation to a relative 8e-6."""
+    steps = np.arange(MOST_ABSORBANCE * STEPS_PER_ABSORBANCE + 2)
+    return np.exp(-steps / STEPS_PER_ABSORBANCE).astype(np.float32)
 
 
 def normal_quantiles() -> NDArray[np.float32]:
