@@ -28,23 +28,26 @@ def write_model_views(model: dict[str, str], heads: int, size: int, out: Path) -
             "size": [size, size],
             "model": model,
             "camera": {"projection": "perspective", "focal": 3.0},
-            "pose": {"yaw_deg": 0, "pitch_deg": 0, "roll_deg": 0, "translation": 0, "scale": 0.55},
+            "pose": {"yaw_deg": 0, "pitch_deg": 0, "roll_deg": 0, "translation": 0, "scale": 0.46},
             "light": {"source": "builtin", "rotation_deg": 0},
             "background": {"kind": "gray", "level": 0.75},
             "sensor": {"supersampling": 2},
         }
     )
     assets = open_assets(recipe, "cpu")
+    radiance = assets.lights.coefficients[:, 0]  # (L, 3), the constant term
+    neutral = int(np.argmin(np.ptp(radiance, axis=1) / radiance.mean(axis=1)))
+    pick = (neutral + 0.5) / len(radiance)
     rows = []
     for index in range(heads):
         (scene,) = sample_scene(recipe, assets.model, assets.box, index)
-        scenes = [_turned(scene, yaw) for yaw in YAWS_DEG]
+        scenes = [_turned(scene, yaw, pick) for yaw in YAWS_DEG]
         images = render_view(scenes, assets, ViewOptions(supersampling=2)).image.numpy()
         rows.append(np.concatenate(list(images), axis=1))
     save_picture(np.concatenate(rows, axis=0), out)
 
 
-def _turned(scene: SceneParams, yaw_deg: float) -> SceneParams:
-    """The same head under the first environment, turned."""
+def _turned(scene: SceneParams, yaw_deg: float, light: float) -> SceneParams:
+    """The same head, turned, under the environment that `light` picks."""
     face = replace(scene.faces[0], euler=np.array([0.0, radians(yaw_deg), 0.0]))
-    return replace(scene, faces=(face,), light=replace(scene.light, pick=0.0))
+    return replace(scene, faces=(face,), light=replace(scene.light, pick=light))
