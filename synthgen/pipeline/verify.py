@@ -184,8 +184,10 @@ def _relabel(dataset: Dataset, positions: list[int], factory: str) -> Iterator[s
     if changed:
         yield f"cannot be rendered again with equal bytes, versions differ: {', '.join(changed)}"
         return
+    first = read_index(dataset.path, manifest, dataset.shard_of(positions[0]))
+    device = first.versions.get("device", "cpu")  # devices agree within tolerances only, not in their bytes
     with single_threaded_children():  # libraries that load now read it too
-        renderer = RendererSpec(Recipe.model_validate(manifest.recipe), "cpu", factory).open()
+        renderer = RendererSpec(Recipe.model_validate(manifest.recipe), device, factory).open()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     render, codec = LastBlock(renderer), SampleCodec(manifest.layout)
