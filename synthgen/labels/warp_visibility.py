@@ -126,7 +126,7 @@ def hide_points(
                 row = int(wp.where(y0 > 0.0, y0, 0.0))
                 end = int(wp.where(y1 < bottom - 1.0, y1, bottom - 1.0))
                 front = lowest(k.a[2], k.b[2], k.c[2]) + rule.tolerance
-                s = setup_triangle(k, rule.perspective)
+                s = setup_triangle(k, corners, rule.perspective)
                 while row <= end:
                     j = bound[row * width + first]
                     stop = bound[row * width + last]

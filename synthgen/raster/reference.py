@@ -23,7 +23,7 @@ def _is_drawable(corners: Points, perspective: bool, near: float) -> bool:
     a, b, c = corners
     area = (b[1] - a[1]) * (c[0] - a[0]) - (b[0] - a[0]) * (c[1] - a[1])
     in_front = not perspective or bool((corners[:, 2] >= F(near)).all())
-    return bool(area > 0) and in_front
+    return bool(0 < area < F(3e38)) and in_front
 
 
 def rasterize_reference(

@@ -21,14 +21,12 @@ class Edge:
 
     (dx, dy) runs along the side in the triangle's direction, (x0, y0) is its end with the lower vertex index: two
     neighbours compute the same number with opposite signs.
-    owned: a centre exactly on this side belongs to this triangle (the side is a left or a top one).
     """
 
     x0: wp.float32
     y0: wp.float32
     dx: wp.float32
     dy: wp.float32
-    owned: wp.bool
 
 
 @wp.struct
@@ -73,18 +71,18 @@ def corners_of(vertices: wp.array(dtype=wp.vec3), triangles: wp.array(dtype=wp.v
 
 @wp.func
 def faces_camera(k: Corners) -> wp.bool:
-    """Counter-clockwise on the screen, where y points down. False for NaN and for zero area."""
+    """Counter-clockwise on the screen, where y points down. False for zero area and corners that are not finite."""
     area = (k.b[1] - k.a[1]) * (k.c[0] - k.a[0]) - (k.b[0] - k.a[0]) * (k.c[1] - k.a[1])
-    return area > 0.0
+    return wp.where(area < 3.0e38, area, 0.0) > 0.0
 
 
 @wp.func
 def is_drawable(k: Corners, perspective: wp.bool, near: wp.float32) -> wp.bool:
+    """Finite depths, and none before `near` in perspective."""
     # Zero for finite numbers, NaN otherwise.
-    total = 0.0 * (k.a[0] + k.b[0] + k.c[0] + k.a[1] + k.b[1] + k.c[1] + k.a[2] + k.b[2] + k.c[2])
-    if not (total == 0.0):
-        return False
-    return (not perspective) or wp.min(k.a[2], wp.min(k.b[2], k.c[2])) >= near
+    nothing = 0.0 * (k.a[2] + k.b[2] + k.c[2])
+    nearest = wp.where(perspective, lowest(k.a[2], k.b[2], k.c[2]), near)
+    return nearest + nothing >= near
 
 
 @wp.func
@@ -116,13 +114,12 @@ def last_centre(high: wp.float32, size: wp.int32) -> wp.int32:
 
 
 @wp.func
-def edge_between(p: wp.vec3, ip: wp.int32, q: wp.vec3, iq: wp.int32) -> Edge:
+def edge_between(p: wp.vec3, q: wp.vec3, anchor: wp.vec3) -> Edge:
     edge = Edge()
     edge.dx = q[0] - p[0]
     edge.dy = q[1] - p[1]
-    edge.x0 = wp.where(ip < iq, p[0], q[0])
-    edge.y0 = wp.where(ip < iq, p[1], q[1])
-    edge.owned = edge.dy > 0.0 or (edge.dy == 0.0 and edge.dx < 0.0)
+    edge.x0 = anchor[0]
+    edge.y0 = anchor[1]
     return edge
 
 
@@ -132,11 +129,12 @@ def edge_value(edge: Edge, x: wp.float32, y: wp.float32) -> wp.float32:
 
 
 @wp.func
-def setup_triangle(k: Corners, perspective: wp.bool) -> Setup:
+def setup_triangle(k: Corners, vertices: wp.array(dtype=wp.vec3), perspective: wp.bool) -> Setup:  # type: ignore[valid-type]
     s = Setup()
-    s.a = edge_between(k.b, k.ib, k.c, k.ic)
-    s.b = edge_between(k.c, k.ic, k.a, k.ia)
-    s.c = edge_between(k.a, k.ia, k.b, k.ib)
+    # Reading the anchor again is faster than a branch on the order of indices, which cannot be predicted.
+    s.a = edge_between(k.b, k.c, vertices[wp.min(k.ib, k.ic)])
+    s.b = edge_between(k.c, k.a, vertices[wp.min(k.ic, k.ia)])
+    s.c = edge_between(k.a, k.b, vertices[wp.min(k.ia, k.ib)])
     s.depth = wp.vec3(k.a[2], k.b[2], k.c[2])
     s.weight = wp.vec3(1.0, 1.0, 1.0)
     if perspective:
@@ -150,12 +148,20 @@ def edge_values(s: Setup, x: wp.float32, y: wp.float32) -> wp.vec3:
 
 
 @wp.func
+def claims(edge: Edge, e: wp.float32) -> wp.bool:
+    """Whether a centre with this edge value is inside; one on the side itself is when it is a left or a top side."""
+    return e > 0.0 or (e == 0.0 and (edge.dy > 0.0 or (edge.dy == 0.0 and edge.dx < 0.0)))
+
+
+@wp.func
 def covers(s: Setup, e: wp.vec3) -> wp.bool:
-    return (
-        (e[0] > 0.0 or (e[0] == 0.0 and s.a.owned))
-        and (e[1] > 0.0 or (e[1] == 0.0 and s.b.owned))
-        and (e[2] > 0.0 or (e[2] == 0.0 and s.c.owned))
-    )
+    # Almost every centre is decided by these two branches, which the processor predicts well.
+    least = lowest(e[0], e[1], e[2])
+    if least > 0.0:
+        return True
+    if least < 0.0:
+        return False
+    return claims(s.a, e[0]) and claims(s.b, e[1]) and claims(s.c, e[2])
 
 
 @wp.func
@@ -200,20 +206,19 @@ def draw_image(
             x1 = last_centre(highest(k.a[0], k.b[0], k.c[0]), width)
             y0 = first_centre(lowest(k.a[1], k.b[1], k.c[1]))
             y1 = last_centre(highest(k.a[1], k.b[1], k.c[1]), height)
-            if x0 <= x1 and y0 <= y1:
+            if wp.min(x1 - x0, y1 - y0) >= 0:
                 if is_drawable(k, perspective, near):
-                    s = setup_triangle(k, perspective)
+                    s = setup_triangle(k, points, perspective)
                     row = y0
                     while row <= y1:
                         column = x0
                         while column <= x1:
                             e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
-                            # One branch that is seldom mispredicted before the exact rule.
-                            if lowest(e[0], e[1], e[2]) >= 0.0:
+                            if covers(s, e):
                                 b = barycentric_at(s, e)
                                 d = depth_at(s, b)
                                 # True for the NaN of an empty pixel too.
-                                if covers(s, e) and not (d >= front[row, column]):
+                                if not (d >= front[row, column]):
                                     front[row, column] = d
                                     ids[row, column] = t
                                     weights[row, column] = b
@@ -246,9 +251,9 @@ def draw_triangle(
         x1 = last_centre(highest(k.a[0], k.b[0], k.c[0]), nearest.shape[2])
         y0 = first_centre(lowest(k.a[1], k.b[1], k.c[1]))
         y1 = last_centre(highest(k.a[1], k.b[1], k.c[1]), nearest.shape[1])
-        if x0 <= x1 and y0 <= y1:
+        if wp.min(x1 - x0, y1 - y0) >= 0:
             if is_drawable(k, perspective, near):
-                s = setup_triangle(k, perspective)
+                s = setup_triangle(k, points, perspective)
                 for row in range(y0, y1 + 1):
                     for column in range(x0, x1 + 1):
                         e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
@@ -278,8 +283,9 @@ def resolve(
     n, row, column = wp.tid()
     t = triangle_id[n, row, column]
     if t >= 0:
-        k = corners_of(vertices[n], triangles, t)
-        s = setup_triangle(k, perspective)
+        points = vertices[n]
+        k = corners_of(points, triangles, t)
+        s = setup_triangle(k, points, perspective)
         b = barycentric_at(s, edge_values(s, float(column) + 0.5, float(row) + 0.5))
         barycentric[n, row, column] = b
         depth[n, row, column] = depth_at(s, b)

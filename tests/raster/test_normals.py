@@ -5,6 +5,7 @@ import trimesh
 
 from synthgen.core.errors import UsageError
 from synthgen.raster.normals import Adjacency, build_adjacency, vertex_normals
+from synthgen.raster.warp_normals import launch_vertex_normals
 
 
 def sphere(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,6 +60,13 @@ def test_the_batch_does_not_change_the_bits() -> None:
     whole = vertex_normals(vertices, triangles, adjacency)
     alone = vertex_normals(vertices[1:].contiguous(), triangles, adjacency)
     assert torch.equal(whole[1:], alone)
+
+
+def test_the_kernel_for_cuda_adds_in_the_same_order() -> None:
+    vertices, triangles = sphere()
+    adjacency = build_adjacency(triangles, vertices.shape[1])
+    gathered = launch_vertex_normals(vertices, triangles, adjacency.offset, adjacency.incident, per_vertex=True)
+    assert torch.equal(gathered, vertex_normals(vertices, triangles, adjacency))
 
 
 @pytest.mark.gpu
