@@ -1,7 +1,7 @@
 """Scenes -> pictures and per-pixel arrays: one batch through raster, shading and compositing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ from synthgen.sampling.albedo import absorbance
 from synthgen.sampling.scene import SceneParams
 from synthgen.shading.occlude import render_occluders
 from synthgen.shading.picture import PictureLayers, Sensor, develop_pictures, shrink_coverage
-from synthgen.shading.surface import HeadAlbedo, HeadGeometry, Surface, mip_level, padded_absorbance, shade_heads
+from synthgen.shading.surface import HeadAlbedo, HeadGeometry, mip_level, padded_absorbance, shade_heads
+
+# Fine pixels in memory at the same time, about 80 bytes each.
+FINE_PIXELS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
         heads.cameras.rotation,
     )
     fragments = rasterize(heads.vertices_image, assets.tensors.triangles, size, heads.cameras.perspective)
-    surface = _shade(fragments, geometry, scenes, heads, assets, options.keep_layers)
+    paint = _paint_heads(scenes, heads, assets, 1)
+    surface = shade_heads(fragments, geometry, assets.chart, paint.albedo, paint.light, options.keep_layers)
     faces = merge_faces(heads, fragments, surface, options.label_others)
     colour = surface.colour
     if options.supersampling > 1:
@@ -70,36 +74,50 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
     return View(tuple(scenes), heads, fragments, faces, image, occluder_mask)
 
 
-def _shade(
-    fragments: Fragments,
-    geometry: HeadGeometry,
-    scenes: Sequence[SceneParams],
-    heads: Heads,
-    assets: RenderAssets,
-    keep_layers: bool,
-) -> Surface:
-    device = fragments.triangle_id.device
+@dataclass(frozen=True)
+class _Paint:
+    """What M heads are painted and lit with. light: (M, 9, 3) float32 radiance."""
+
+    albedo: HeadAlbedo
+    light: torch.Tensor
+
+
+def _paint_heads(scenes: Sequence[SceneParams], heads: Heads, assets: RenderAssets, factor: int) -> _Paint:
+    """Albedo and light of every head, for pictures `factor` times as large as the scenes'."""
+    device = heads.vertices.device
     counts = np.diff(heads.first_face)
     lights = np.stack([_radiance(scene, assets) for scene in scenes]).repeat(counts, axis=0)
-    pixels_per_mm = np.array([face.scale for face in heads.faces]) * fragments.triangle_id.shape[1] / scenes[0].size[0]
+    pixels_per_mm = np.array([face.scale for face in heads.faces]) * factor
     albedo = HeadAlbedo(
         torch.from_numpy(padded_absorbance(np.stack([absorbance(face.skin) for face in heads.faces]))).to(device),
         torch.from_numpy(mip_level(assets.chart, pixels_per_mm)).to(device),
         _textures(heads, assets, device),
     )
-    light = torch.from_numpy(lights.astype(np.float32)).to(device)
-    return shade_heads(fragments, geometry, assets.chart, albedo, light, keep_layers)
+    return _Paint(albedo, torch.from_numpy(lights.astype(np.float32)).to(device))
 
 
 def _supersampled_colour(
     geometry: HeadGeometry, scenes: Sequence[SceneParams], heads: Heads, assets: RenderAssets, factor: int
 ) -> torch.Tensor:
+    """(M, H, W, 4) colour and coverage averaged over factor x factor pixels, a few heads at a time."""
     height, width = scenes[0].size
     scale = torch.tensor([factor, factor, 1.0], device=heads.vertices_image.device)
-    fine_size = (height * factor, width * factor)
-    fine = rasterize(heads.vertices_image * scale, assets.tensors.triangles, fine_size, heads.cameras.perspective)
-    surface = _shade(fine, geometry, scenes, heads, assets, keep_layers=False)
-    return shrink_coverage(surface.colour, factor)
+    paint = _paint_heads(scenes, heads, assets, factor)
+    coarse = []
+    at_once = max(1, FINE_PIXELS_AT_ONCE // (height * width * factor * factor))
+    for first in range(0, len(heads.faces), at_once):
+        rows = slice(first, first + at_once)
+        fine = rasterize(
+            heads.vertices_image[rows] * scale,
+            assets.tensors.triangles,
+            (height * factor, width * factor),
+            heads.cameras.perspective,
+        )
+        part = replace(geometry, normals=geometry.normals[rows], rotation=geometry.rotation[rows])
+        albedo = HeadAlbedo(paint.albedo.absorbance[rows], paint.albedo.level[rows], paint.albedo.textures[rows])
+        surface = shade_heads(fine, part, assets.chart, albedo, paint.light[rows])
+        coarse.append(shrink_coverage(surface.colour, factor))
+    return torch.cat(coarse)
 
 
 def _radiance(scene: SceneParams, assets: RenderAssets) -> np.ndarray:
