@@ -42,7 +42,7 @@ def draw_landmarks(
     for first, last, closed in LINES:
         line = places[first : last + 1] + ([places[first]] if closed else [])
         draw.line(line, fill=LINE_COLOUR, width=max(2, round(0.006 * big.height)), joint="curve")
-    radius = 0.0105 * big.height
+    radius = 0.0135 * big.height
     codes = np.full(len(points), LANDMARK_VISIBLE) if visibility is None else visibility
     for (x, y), code in zip(places, codes.tolist(), strict=True):
         box = (x - radius, y - radius, x + radius, y + radius)
