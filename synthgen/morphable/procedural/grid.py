@@ -22,12 +22,12 @@ COLUMN_KEYS = (
 # Rows between one key row and the next, from the neck to the crown; names in KEY_ROWS.
 NECK, NECK_RIM, THROAT, JAW, CHIN_FURROW, LOWER_LIP, MOUTH, UPPER_LIP, NOSE_BASE, NOSE_TIP = range(10)
 LOWER_FOLD, EYE, UPPER_FOLD, BROW_LOWER, BROW_UPPER, HAIRLINE, CROWN = range(10, 17)
-ROWS_AFTER = (1, 3, 4, 4, 5, 5, 5, 4, 7, 6, 5, 5, 2, 4, 5, 6)
+ROWS_AFTER = (1, 5, 4, 4, 5, 5, 5, 4, 7, 6, 5, 5, 2, 4, 5, 5)
 
 # (theta in degrees, t in mm) knots of each key row on the left half. `(lower, upper)` pairs for the slit rows.
 KEY_ROWS: dict[int, tuple[tuple[float, float], ...]] = {
-    NECK: ((0, -165), (180, -165)),
-    NECK_RIM: ((0, -163), (180, -163)),
+    NECK: ((0, -200), (180, -200)),
+    NECK_RIM: ((0, -197.5), (180, -197.5)),
     THROAT: ((0, -121), (40, -117), (80, -100), (120, -105), (180, -118)),
     JAW: ((0, -98), (10, -97.5), (25, -91), (42, -82), (62, -68), (78, -57), (95, -52), (130, -70), (180, -85)),
     CHIN_FURROW: ((0, -69), (9, -69), (20, -66), (40, -59), (75, -45), (110, -44), (180, -66)),
@@ -142,7 +142,7 @@ def build_grid() -> HeadGrid:
         extra_row.append(np.full(len(inner), float(key[key_row])))
         count += len(inner)
     slit_count = count - rows * columns
-    ends_t = [[float(POLE_T), -165.0]]
+    ends_t = [[float(POLE_T), -200.0]]
     return HeadGrid(
         theta=np.deg2rad(np.concatenate([theta, *extra_theta, [0.0, 0.0]])),
         t=np.concatenate([t.ravel(), *extra_t, *ends_t]),

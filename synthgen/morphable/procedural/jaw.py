@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.morphable.procedural.blend import smooth_step
-from synthgen.morphable.procedural.grid import JAW, MOUTH, MOUTH_CORNER, NECK, HeadGrid
+from synthgen.morphable.procedural.grid import JAW, MOUTH, MOUTH_CORNER, THROAT, HeadGrid
 from synthgen.morphable.procedural.mesh import HeadMesh
 
 HINGE = np.array([0.0, -4.0, 8.0])
@@ -32,7 +32,7 @@ def _grid_share(grid: HeadGrid) -> NDArray[np.float64]:
     lower = lower_edge + (1.0 - lower_edge) * smooth_step((line - grid.t) / (24.0 + 14.0 * beside), 0.0, 1.0)
     upper = upper_edge * smooth_step((grid.t - line) / (20.0 + 14.0 * beside), 1.0, 0.0)
     share = np.where(below, lower, upper)
-    neck = smooth_step(grid.row, float(grid.key[NECK] + 1), float(grid.key[JAW]))
+    neck = smooth_step(grid.row, float(grid.key[THROAT] - 2), float(grid.key[JAW]))
     return np.asarray(share * neck * smooth_step(degrees, 112.0, 76.0))
 
 

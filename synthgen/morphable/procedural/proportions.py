@@ -16,7 +16,7 @@ UP, FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 SHORT = ("nose_protrusion", "upper_lip_height", "upper_vermilion", "lower_vermilion")
 SIDEWAYS_SD = 0.5
 POGONION, BROW_HEAD, BROW_TAIL = (0.0, -80.0, 101.5), (13.0, 35.0, 97.0), (48.0, 35.0, 78.0)
-CHEEK = (45.0, -8.0, 80.0)
+CHEEK, BESIDE_NOSE = (45.0, -8.0, 80.0), (22.0, -32.0, 94.5)
 
 Relation = tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.float64], float]
 
@@ -42,6 +42,9 @@ def relations(mesh: HeadMesh) -> list[Relation]:
         (point["glabella"], point["sellion"], FORWARD, 1.2), (chin, stomion, FORWARD, 2.6),
         (point["subnasale"], point["sellion"], FORWARD, 2.6), (both(BROW_HEAD), inner, UP, 1.6),
         (both(BROW_TAIL), both(BROW_HEAD), UP, 1.3), (both(CHEEK), alae, FORWARD, 2.0),
+        (point["pronasale"], point["subnasale"], UP, 1.0), (point["pronasale"], alae, UP, 1.2),
+        (both(BESIDE_NOSE), alae, UP, 1.0), (both(BESIDE_NOSE), alae, FORWARD, 1.0),
+        (point["menton"], point["subnasale"], FORWARD, 3.0),
         (both(POINTS["zygion"]), None, UP, 0.7), (both(POINTS["zygion"]), None, FORWARD, 1.5),
     ]  # fmt: skip
     for name, first, second in measurement_ends(mesh):

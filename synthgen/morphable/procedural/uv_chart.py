@@ -32,7 +32,7 @@ def _u_from_theta(theta: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _v_from_t(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    table = PchipInterpolator([-165.0, -97.0, 16.4, 86.0, POLE_T], [NECK_V, CHIN_V, EYE_V, 0.855, 1.0])
+    table = PchipInterpolator([-200.0, -97.0, 16.4, 86.0, POLE_T], [NECK_V, CHIN_V, EYE_V, 0.855, 1.0])
     return np.asarray(table(t))
 
 

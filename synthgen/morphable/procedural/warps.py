@@ -8,7 +8,9 @@ from synthgen.morphable.procedural.eyes import globe_centre
 from synthgen.morphable.procedural.mesh import HeadMesh
 
 # (sigma in mm, amplitude in mm, spacing of centres in mm, only in front of this z) of the Gaussian kernels.
-SCALES = ((75.0, 2.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.5, 15.0, 66.0))
+SCALES = ((75.0, 2.6, 62.0, -200.0), (34.0, 1.1, 30.0, 20.0), (16.0, 0.9, 14.0, 64.0))
+# The shoulders follow what the kernels of the head and neck leave for them, mm.
+SHOULDER_Y = -151.0
 # Left-right asymmetry relative to the symmetric part.
 ASYMMETRY = 0.12
 FINEST_ASYMMETRY = 30.0  # mm; finer scales are symmetric
@@ -41,6 +43,7 @@ def _scale_fields(mesh: HeadMesh, scale: tuple[float, float, float, float]) -> N
     """Fields (B, V, 3), mm per standard deviation, of one scale: symmetric ones, then asymmetric ones."""
     sigma, amplitude, spacing, front = scale
     skin = mesh.vertices[: len(mesh.grid.t)]
+    skin = skin[skin[:, 1] > SHOULDER_Y]
     centres = _centres(skin[skin[:, 2] > front], spacing)
     near, far = _mirrored_kernels(mesh.vertices, centres, sigma)
     # The same spread everywhere, on the midline too, where a kernel and its mirror image coincide.
