@@ -119,7 +119,10 @@ def paint_stubble(canvas: Canvas) -> Plane:
     border_v = [nose_v - 0.008, nose_v - 0.006, 0.5 * (nose_v + corner_v), corner_v + 0.01, corner_v + 0.06, ear_v]
     border = np.interp(side, border_angle, border_v) + 0.006 * noise(canvas, 4.0, 9)
     region = smoothstep(border - canvas.v, -0.004, 0.035) * smoothstep(side, ear + 0.10, ear - 0.02)
-    region *= smoothstep(canvas.v, 0.29, 0.34)
+    # Lower border: a finger's breadth below the jaw line, further back on the throat than on the sides of the neck.
+    line = np.array([canvas.landmark_angle_v(row) for row in range(8, 17)])
+    below = np.interp(side, np.abs(line[:, 0]), line[:, 1]) - 0.045
+    region *= smoothstep(canvas.v - below, -0.012, 0.025)
     mouth, nostrils = regions.mouth_outline(canvas.landmarks), regions.nose_outline(canvas.landmarks)
     free = smoothstep(outline_distance(canvas, near(canvas, mouth, 10.0), mouth), 0.8, 3.2)
     free *= smoothstep(outline_distance(canvas, near(canvas, nostrils, 8.0), nostrils), 0.0, 2.0)
