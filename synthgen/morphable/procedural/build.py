@@ -19,7 +19,7 @@ Resolution = Literal["base", "fine"]
 def build_procedural_model(resolution: Resolution = "base") -> MorphableModel:
     """The procedural head: 40 identity and 10 expression components, equal on every call.
 
-    resolution: "base" (about 11,800 vertices) or "fine" (one midpoint subdivision of it, about 47,000).
+    resolution: "base" (about 11,400 vertices) or "fine" (one midpoint subdivision of it, about 45,700).
     """
     if resolution not in ("base", "fine"):
         raise ValueError(f"resolution is {resolution!r}; expected 'base' or 'fine'")

@@ -16,7 +16,7 @@ from synthgen.morphable.procedural.chart import POLE_T
 INNER_CANTHUS, MOUTH_CORNER, OUTER_CANTHUS = 11.25, 14.85, 30.7
 EAR_FRONT, EAR_BACK = 84.0, 112.0
 COLUMN_KEYS = (
-    (INNER_CANTHUS, 15), (MOUTH_CORNER, 4), (OUTER_CANTHUS, 16), (75.0, 14), (EAR_FRONT, 3), (EAR_BACK, 14), (180.0, 7),
+    (INNER_CANTHUS, 14), (MOUTH_CORNER, 4), (OUTER_CANTHUS, 16), (75.0, 12), (EAR_FRONT, 3), (EAR_BACK, 14), (180.0, 6),
 )  # fmt: skip
 
 # Rows between one key row and the next, from the neck to the crown; names in KEY_ROWS.
