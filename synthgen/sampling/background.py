@@ -17,6 +17,4 @@ def sample_background(section: Background, random: np.random.Generator) -> Backg
     elif section.kind == "colour":
         colour = np.array([channel.sample(random, 1)[0] for channel in (section.red, section.green, section.blue)])
     zoom = float(section.zoom.sample(random, 1)[0]) if section.kind in ("folder", "coco") else 1.0
-    return BackgroundParams(
-        section.kind, float(pick), max(zoom, 1.0), float(x), float(y), np.clip(colour, 0.0, 1.0), seed
-    )
+    return BackgroundParams(section.kind, float(pick), max(zoom, 1.0), float(x), float(y), colour, seed)

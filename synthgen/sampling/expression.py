@@ -81,18 +81,20 @@ def _inverse_pca(pca: bytes) -> NDArray[np.float64]:
 
 
 def _sample_actions(section: ActionsExpression, model: MorphableModel, rng: np.random.Generator) -> NDArray[np.float64]:
-    low, high = model.expression_range.astype(np.float64).T
-    coefficients = np.zeros(len(low))
+    ranges = model.expression_range.tolist()  # plain numbers: this runs once a face
+    coefficients = np.zeros(len(ranges))
     groups = movements(model.expression_names)
-    count = int(np.clip(np.rint(section.active.sample(rng, 1)[0]), 0, len(groups)))
-    for group in rng.choice(len(groups), size=count, replace=False):
-        weight = section.weight.sample(rng, 1)[0]
-        difference = section.asymmetry.sample(rng, 1)[0]
+    count = min(max(round(float(section.active.sample(rng, 1)[0])), 0), len(groups))
+    for group in np.argsort(rng.random(len(groups)))[:count]:
+        weight = float(section.weight.sample(rng, 1)[0])
+        difference = float(section.asymmetry.sample(rng, 1)[0])
         downwards = rng.random() < 0.5
-        for column, side in zip(groups[group].columns, (0.5, -0.5), strict=False):
-            end = low[column] if downwards and low[column] < 0 else high[column]
-            share = weight * (1 + side * difference) if len(groups[group].columns) == 2 else weight
-            coefficients[column] = np.clip(share * end, low[column], high[column])
+        columns = groups[group].columns
+        for column, side in zip(columns, (0.5, -0.5), strict=False):
+            low, high = ranges[column]
+            end = low if downwards and low < 0 else high
+            share = weight * (1 + side * difference) if len(columns) == 2 else weight
+            coefficients[column] = min(max(share * end, low), high)
     for dependant, leader in CLOSES_WITH.items():
         if dependant in model.expression_names and rng.random() < CLOSE_PROBABILITY:
             opened = coefficients[model.expression_names.index(leader)]

@@ -14,7 +14,7 @@ def sample_occluders(
     section: Occluders, face: FaceParams, box: FaceBox, size: tuple[int, int], random: np.random.Generator
 ) -> tuple[OccluderParams, ...]:
     """Occluders of one picture, about the main face; the last one is in front."""
-    count = int(np.clip(np.rint(section.count.sample(random, 1)[0]), 0, 16))
+    count = min(max(round(float(section.count.sample(random, 1)[0])), 0), 16)
     shapes = []
     for _ in range(count):
         kind = section.kinds[int(random.integers(len(section.kinds)))]
@@ -25,7 +25,7 @@ def sample_occluders(
                 centre=centre,
                 size=np.maximum(section.size.sample(random, 2), 0.01) * size[0],
                 angle=float(random.uniform(-np.pi, np.pi)),
-                colour=np.clip(section.colour.sample(random, 3), 0.0, 1.0),
+                colour=section.colour.sample(random, 3),
                 pick=float(random.random()),
                 seed=int(random.integers(2**31)),
             )
