@@ -52,11 +52,11 @@ def teeth_vertices(line: NDArray[np.float64], upper: bool) -> NDArray[np.float64
     section = np.array(TEETH_SECTION)
     sign = 1.0 if upper else -1.0
     scale, inset = (1.0, 0.0) if upper else (0.93, 2.2)
-    base = line + np.array([0.0, 6.2 * sign - 0.6 if upper else -8.4, -10.0 - inset])
+    base = line + np.array([0.0, 5.6 if upper else -9.8, -10.0 - inset])
     up = sign * section[:, 0]
     vertices = np.stack(
         [
-            np.repeat(x[:, None] * scale, len(up), 1) - 0.22 * x[:, None] * (section[:, 1] - 0.0) / -6.0,
+            x[:, None] * (scale + 0.037 * section[:, 1]),
             base[1] + np.repeat(up[None], len(x), 0),
             base[2] - depth[:, None] * scale + section[:, 1],
         ],
