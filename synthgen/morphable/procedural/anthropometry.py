@@ -9,6 +9,8 @@ NIOSH: Zhuang & Bradtmiller 2005, Head-and-face anthropometric survey of U.S. re
 FARKAS: Farkas 1994, Anthropometry of the Head and Face, 2nd edition, North American Caucasian adults.
 ESTIMATE: typical size of within-sex correlations between neighbouring facial measurements in such surveys; no single
     table is quoted.
+
+The rows were entered without the printed tables at hand: compare them with the sources before citing them from here.
 """
 
 from dataclasses import dataclass
