@@ -138,7 +138,20 @@ def _resize(pixels: Pixels, scale: float) -> Pixels:
 
 def _run_lengths(outline: Any, height: int, width: int) -> Any:
     if isinstance(outline, list):
+        _check_polygons(outline, height, width)
         return coco_mask.merge(coco_mask.frPyObjects(outline, height, width))
     if isinstance(outline["counts"], list):
         return coco_mask.frPyObjects(outline, *outline["size"])
     return outline
+
+
+def _check_polygons(polygons: list[Any], height: int, width: int) -> None:
+    """Raises ValueError for polygons that pycocotools would follow for ever: it walks every edge step by step."""
+    for polygon in polygons:
+        points = np.array(polygon, np.float64)
+        if points.ndim != 1 or len(points) < 6 or len(points) % 2:
+            raise ValueError("a polygon is not a list of at least three x, y")
+        slack = max(height, width)  # annotators overshoot the border by a few pixels
+        inside = (points >= -slack) & (points <= slack + np.tile([width, height], len(points) // 2))
+        if not inside.all():  # NaN is not inside either
+            raise ValueError(f"a polygon holds {points[~inside][0]:g}, far outside {height} x {width} pixels")

@@ -23,6 +23,7 @@ from synthgen.morphable.template import SurfacePoints, Template
 
 FORMAT = "synthgen-model-1"
 MAX_BYTES = 4 << 30  # of one array; the largest known model (BFM 2019) needs 0.6 GB
+EXTENT_MM = (80.0, 1000.0)  # longest side of the mean: from a face without its rim to a bust
 _TEXT_LIMIT = 1 << 16  # characters of a text value
 _LANDMARK_PREFIX = "landmarks/"
 
@@ -198,13 +199,36 @@ def _check_values(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     _check_range(path, "uv", arrays["uv"], 0.0, 1.0)
     _check_range(path, "pncc", arrays["pncc"], 0.0, 1.0)
     _check_range(path, "parts", arrays["parts"], 0, len(PARTS) - 1)
-    if arrays["parts"][int(arrays["label_count"]) :].any():
+    label_count = int(arrays["label_count"])
+    if arrays["parts"][label_count:].any():
         raise ModelError(f"{path}: array 'parts' names a part beyond label_count; triangles without labels have 0")
+    if not arrays["parts"][:label_count].all():
+        row = int(np.argmin(arrays["parts"][:label_count]))
+        raise ModelError(
+            f"{path}: array 'parts' holds 0 at ({row},), expected 1 to {len(PARTS) - 1}: "
+            f"the {label_count} triangles with labels come first, and each has a part"
+        )
+    _check_extent(path, arrays["mean"])
     _check_range(path, "contours", arrays["contours"], -1, vertex_count - 1)
     low, high = arrays["expression_range"].T
     if not (low <= high).all():
         raise ModelError(f"{path}: array 'expression_range' has a lowest value above its highest")
+    names = arrays["expression_names"].tolist()
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ModelError(f"{path}: array 'expression_names' holds {twice!r} twice; every component has its own name")
     _check_landmarks(path, arrays, triangle_count)
+
+
+def _check_extent(path: Path, mean: NDArray[Any]) -> None:
+    """Raises ModelError for a mean that is not the size of a face in millimetres: metres or micrometres, usually."""
+    extent = float(np.ptp(mean.astype(np.float64), axis=0).max())
+    low, high = EXTENT_MM
+    if not low <= extent <= high:
+        raise ModelError(
+            f"{path}: array 'mean' is {extent:.3g} long, expected a face or head of {low:.0f} to {high:.0f} mm; "
+            "convert it, and both bases with it, to millimetres"
+        )
 
 
 def _check_landmarks(path: Path, arrays: dict[str, NDArray[Any]], triangle_count: int) -> None:

@@ -85,6 +85,8 @@ def test_crowds_and_small_things_are_left_out(tmp_path: Path) -> None:
     ("outline", "words"),
     [
         ([[1.0, 2.0, 3.0]], "malformed"),
+        ([[0, 0, float("nan"), 30, 30, 30, 30, 0]], "holds nan, far outside 60 x 80"),
+        ([[0, 0, 1e9, 30, 30, 30, 30, 0]], "far outside 60 x 80"),
         ({"size": [60, 80]}, "malformed"),
         ({"size": [30, 30], "counts": [100, 300, 500]}, "another release"),
         ([[100, 100, 120, 100, 120, 120]], "covers no pixel"),
