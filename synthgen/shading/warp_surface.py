@@ -46,11 +46,13 @@ class Chart:
 
 
 @wp.func
-def irradiance_over_pi(sh: wp.array2d(dtype=wp.vec3), m: wp.int32, n: wp.vec3) -> wp.vec3:  # type: ignore[valid-type]
-    e = E0 * sh[m, 0] + E1 * (n[1] * sh[m, 1] + n[2] * sh[m, 2] + n[0] * sh[m, 3])
-    e += E2 * (n[0] * n[1] * sh[m, 4] + n[1] * n[2] * sh[m, 5] + n[0] * n[2] * sh[m, 7])
-    e += E20 * (3.0 * n[2] * n[2] - 1.0) * sh[m, 6] + E22 * (n[0] * n[0] - n[1] * n[1]) * sh[m, 8]
-    return wp.vec3(wp.max(e[0], 0.0) / PI, wp.max(e[1], 0.0) / PI, wp.max(e[2], 0.0) / PI)
+def irradiance_over_pi(sh: wp.array(dtype=wp.vec4), n: wp.vec3) -> wp.vec4:  # type: ignore[valid-type]
+    """RGB and an unused fourth number: colours of four are one register, colours of three are three numbers."""
+    x, y, z = n[0], n[1], n[2]
+    e = E0 * sh[0] + (E1 * y) * sh[1] + (E1 * z) * sh[2] + (E1 * x) * sh[3]
+    e += (E2 * x * y) * sh[4] + (E2 * y * z) * sh[5] + (E2 * x * z) * sh[7]
+    e += (E20 * (3.0 * z * z - 1.0)) * sh[6] + (E22 * (x * x - y * y)) * sh[8]
+    return wp.max(e, wp.vec4(0.0)) / PI
 
 
 @wp.func
@@ -179,12 +181,13 @@ def shade_surface(
     seen: Seen,
     mesh: Mesh,
     chart: Chart,
-    sh: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    sh: wp.array2d(dtype=wp.vec4),  # type: ignore[valid-type]
     planes: Planes,
     span: wp.int32,
 ):
     """One thread shades `span` pixels of a row: a whole row on the CPU, where starting a thread costs 25 ns."""
     m, row, part = wp.tid()
+    light_of_head = sh[m]
     for column in range(part * span, wp.min((part + 1) * span, seen.triangle_id.shape[2])):
         t = seen.triangle_id[m, row, column]
         if t < 0:
@@ -199,9 +202,8 @@ def shade_surface(
                 a = texture_albedo(chart, m, uv)
             else:
                 a = layer_albedo(chart, m, uv)
-            light = irradiance_over_pi(sh, m, world)
-            c = wp.cw_mul(a, light)
-            planes.colour[m, row, column] = wp.vec4(c[0], c[1], c[2], 1.0)
+            light = irradiance_over_pi(light_of_head, world)
+            planes.colour[m, row, column] = wp.vec4(a[0] * light[0], a[1] * light[1], a[2] * light[2], 1.0)
             if t < mesh.label_count:
                 planes.triangle_id[m, row, column] = t
                 planes.barycentric[m, row, column] = b
@@ -209,7 +211,7 @@ def shade_surface(
                 planes.normals[m, row, column] = wp.vec3(world[0], -world[1], -world[2])
                 if planes.keep_layers:
                     planes.albedo[m, row, column] = a
-                    planes.shading[m, row, column] = light
+                    planes.shading[m, row, column] = wp.vec3(light[0], light[1], light[2])
             else:
                 write_nothing(planes, m, row, column)
 
@@ -263,7 +265,7 @@ def launch_shade_surface(
             seen,
             mesh,
             chart,
-            wp.from_torch(light, dtype=wp.vec3),
+            wp.from_torch(torch.nn.functional.pad(light, (0, 1)), dtype=wp.vec4),
             planes,
             span,
         ],
