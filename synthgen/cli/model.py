@@ -81,20 +81,21 @@ def preview(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.png", help="Picture to write.")] = Path("model.png"),
     heads: Annotated[int, typer.Option("-n", min=1, max=64, help="How many random heads.")] = 6,
     size: Annotated[int, typer.Option("--size", min=64, max=1024, help="Pixels per view.")] = 256,
+    columns: Annotated[int, typer.Option("--columns", min=1, max=8, help="Heads side by side.")] = 1,
 ) -> None:
     """Draw random heads of a model.
 
-    One row per head, from five sides, under one light.
+    Each head from five sides, under one light.
 
     \b
     Examples:
       synthgen model preview -o heads.png
-      synthgen model preview ict.npz -n 12 -o heads.png
+      synthgen model preview ict.npz -n 36 --columns 3 --size 96 -o heads.png
     """
-    from synthgen.cli.model_views import write_model_views
+    from synthgen.cli.model_views import SheetLayout, write_model_views
 
     open_named_model(model)
-    write_model_views(model_section(model), heads, size, out)
+    write_model_views(model_section(model), SheetLayout(heads, size, columns), out)
     put(str(out))
 
 
