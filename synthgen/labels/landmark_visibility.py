@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from synthgen.core.conventions import LANDMARK_HIDDEN, LANDMARK_OCCLUDED, LANDMARK_OUTSIDE, LANDMARK_VISIBLE
 from synthgen.labels.visibility import hidden_points
 from synthgen.morphable.template import SurfacePoints
+from synthgen.raster.fragments import FrontTriangles
 
 
 def landmark_visibility(
@@ -16,12 +17,13 @@ def landmark_visibility(
     occluder_mask: torch.Tensor,
     perspective: bool,
     near: float = 1.0,
+    fronts: FrontTriangles | None = None,
 ) -> NDArray[np.uint8]:
     """(N, K) codes of core.conventions, the first that holds: 3 outside the frame or behind the camera, 2 hidden by
     the face or facing away, 5 behind an external occluder, 1 visible.
 
     points: K points fixed on the surface. triangles: (T, 3) int32. vertices_image: (N, V, 3) float32,
-    [x px, y px, depth mm]. occluder_mask: (N, H, W) bool.
+    [x px, y px, depth mm]. occluder_mask: (N, H, W) bool. fronts: as in `hidden_points`.
 
     Raises UsageError for a wrong shape, dtype, device or index.
     """
@@ -36,7 +38,7 @@ def landmark_visibility(
     if perspective:
         inside &= (corners[..., 2] >= near).all(dim=-1)
     own_all = own.expand(len(vertices_image), -1).contiguous()
-    hidden = hidden_points(position, own_all, vertices_image, triangles, (height, width), perspective, near)
+    hidden = hidden_points(position, own_all, vertices_image, triangles, (height, width), perspective, near, fronts)
     column, row = torch.where(inside, x, 0.0).long(), torch.where(inside, y, 0.0).long()
     occluded = occluder_mask[torch.arange(len(row), device=device)[:, None], row, column]
     code = torch.full(inside.shape, LANDMARK_VISIBLE, dtype=torch.uint8, device=device)

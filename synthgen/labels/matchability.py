@@ -42,7 +42,9 @@ def matchability(
     from synthgen.labels.warp_matchability import HidingMesh, PixelMasks, launch_matchability
 
     perspective, (height, width) = target.cameras.perspective, there.shape[1:]
-    mesh = HidingMesh(target.vertices_image, triangles, perspective, near, TOLERANCE_MM, (height, width))
+    mesh = HidingMesh(
+        target.vertices_image, triangles, perspective, near, TOLERANCE_MM, (height, width), target.fragments.fronts
+    )
     masks = PixelMasks(ignored, occluded_here, occluded_there)
     return launch_matchability(here, end_points.flow, end_points.depth, masks, mesh)
 

@@ -4,10 +4,12 @@ Both share the functions that decide coverage and nearness, so they draw the sam
 words what they do.
 """
 
+from dataclasses import replace
+
 import torch
 import warp as wp
 
-from synthgen.raster.fragments import Fragments
+from synthgen.raster.fragments import Fragments, FrontTriangles, tile_shift
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -99,6 +101,23 @@ def highest(a: wp.float32, b: wp.float32, c: wp.float32) -> wp.float32:
 
 
 @wp.func
+def box_of(k: Corners) -> wp.vec4:
+    """x0, y0, x1, y1 px."""
+    return wp.vec4(
+        lowest(k.a[0], k.b[0], k.c[0]),
+        lowest(k.a[1], k.b[1], k.c[1]),
+        highest(k.a[0], k.b[0], k.c[0]),
+        highest(k.a[1], k.b[1], k.c[1]),
+    )
+
+
+@wp.func
+def overlaps(box: wp.vec4, size: wp.vec2) -> wp.bool:
+    """Whether a box shares more than an edge with the frame of `size` (width, height)."""
+    return box[0] < size[0] and box[2] >= 0.0 and box[1] < size[1] and box[3] >= 0.0
+
+
+@wp.func
 def first_centre(low: wp.float32) -> wp.int32:
     """Index of the first pixel whose centre is at or beyond a coordinate, at least 0."""
     x = wp.where(low > 0.5, low - 0.5, 0.0)
@@ -178,12 +197,32 @@ def depth_at(s: Setup, b: wp.vec3) -> wp.float32:
     return b[0] * s.depth[0] + b[1] * s.depth[1] + b[2] * s.depth[2]
 
 
+@wp.struct
+class Fronts:
+    """FrontTriangles: entry (N, T), count (N,); shift: logarithm of the side of a tile."""
+
+    entry: wp.array2d(dtype=wp.vec2i)  # type: ignore[valid-type]
+    count: wp.array(dtype=wp.int32)  # type: ignore[valid-type]
+    shift: wp.int32
+
+
+@wp.func
+def packed_box(box: wp.vec4, size: wp.vec2, shift: wp.int32) -> wp.int32:
+    """Tiles that a box (x0, y0, x1, y1) px touches which overlaps the frame of `size` (width, height)."""
+    x0 = int(wp.where(box[0] > 0.0, box[0], 0.0)) >> shift
+    y0 = int(wp.where(box[1] > 0.0, box[1], 0.0)) >> shift
+    x1 = int(wp.where(box[2] < size[0] - 1.0, box[2], size[0] - 1.0)) >> shift
+    y1 = int(wp.where(box[3] < size[1] - 1.0, box[3], size[1] - 1.0)) >> shift
+    return x0 | (y0 << 8) | (x1 << 16) | (y1 << 24)
+
+
 @wp.kernel
 def draw_image(
     vertices: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
     triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     perspective: wp.bool,
     near: wp.float32,
+    fronts: Fronts,
     triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
     barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
     depth: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
@@ -197,19 +236,22 @@ def draw_image(
     ids = triangle_id[n]
     weights = barycentric[n]
     front = depth[n]
-    height = triangle_id.shape[1]
-    width = triangle_id.shape[2]
+    entries = fronts.entry[n]
+    count = int(0)
+    size = wp.vec2(float(triangle_id.shape[2]), float(triangle_id.shape[1]))
     for t in range(triangles.shape[0]):
         k = corners_of(points, triangles, t)
         if faces_camera(k):
-            x0 = first_centre(lowest(k.a[0], k.b[0], k.c[0]))
-            x1 = last_centre(highest(k.a[0], k.b[0], k.c[0]), width)
-            y0 = first_centre(lowest(k.a[1], k.b[1], k.c[1]))
-            y1 = last_centre(highest(k.a[1], k.b[1], k.c[1]), height)
-            if wp.min(x1 - x0, y1 - y0) >= 0:
-                if is_drawable(k, perspective, near):
+            box = box_of(k)
+            if overlaps(box, size) and is_drawable(k, perspective, near):
+                entries[count] = wp.vec2i(t, packed_box(box, size, fronts.shift))
+                count += 1
+                x0 = first_centre(box[0])
+                x1 = last_centre(box[2], triangle_id.shape[2])
+                row = first_centre(box[1])
+                y1 = last_centre(box[3], triangle_id.shape[1])
+                if wp.min(x1 - x0, y1 - row) >= 0:
                     s = setup_triangle(k, points, perspective)
-                    row = y0
                     while row <= y1:
                         column = x0
                         while column <= x1:
@@ -224,6 +266,7 @@ def draw_image(
                                     weights[row, column] = b
                             column += 1
                         row += 1
+    fronts.count[n] = count
 
 
 @wp.func
@@ -326,5 +369,19 @@ def launch_rasterize(
         wp.launch(unpack, dim=shape, inputs=[keys, planes[0]], device=device)
         wp.launch(resolve, dim=shape, inputs=[*mesh, *planes], device=device)
     else:
-        wp.launch(draw_image, dim=count, inputs=[*mesh, near, *planes], device=device)
+        fronts = FrontTriangles(
+            torch.empty((count, len(triangles), 2), dtype=torch.int32), torch.empty(count, dtype=torch.int32)
+        )
+        inputs = [*mesh, near, fronts_struct(fronts, size), *planes]
+        wp.launch(draw_image, dim=count, inputs=inputs, device=device)
+        return replace(fragments, fronts=fronts)
     return fragments
+
+
+def fronts_struct(fronts: FrontTriangles, size: tuple[int, int]) -> Fronts:
+    """The same for kernels, without a copy."""
+    struct = Fronts()
+    struct.entry = wp.from_torch(fronts.entry, dtype=wp.vec2i)
+    struct.count = wp.from_torch(fronts.count)
+    struct.shift = tile_shift(size)
+    return struct

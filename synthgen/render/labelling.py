@@ -68,7 +68,12 @@ def landmark_arrays(view: View, assets: RenderAssets) -> Arrays:
     in_camera = landmarks_in_camera(points, template, heads.vertices_camera)
     in_image = landmarks_in_image(heads.cameras, in_camera)
     visibility = landmark_visibility(
-        points, assets.tensors.triangles, heads.vertices_image, _occluders_per_head(view), heads.cameras.perspective
+        points,
+        assets.tensors.triangles,
+        heads.vertices_image,
+        _occluders_per_head(view),
+        heads.cameras.perspective,
+        fronts=view.everything.fronts,
     )
     yaw = np.array([face.euler[1] for face in heads.faces])
     main = heads.main

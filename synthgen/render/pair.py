@@ -1,5 +1,7 @@
 """The labels between the two pictures of a pair: flow and matchability, both ways."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -56,9 +58,9 @@ def _match_by_uv(source: View, target: View, assets: RenderAssets, section: Flow
 
 def _geometry(view: View) -> ViewGeometry:
     heads = view.heads
-    return ViewGeometry(
-        view.faces.fragments, heads.vertices_camera, heads.vertices_image, heads.cameras, view.occluder_mask
-    )
+    # The label-carrying surface, hidden by all triangles.
+    fragments = replace(view.faces.fragments, fronts=view.everything.fronts)
+    return ViewGeometry(fragments, heads.vertices_camera, heads.vertices_image, heads.cameras, view.occluder_mask)
 
 
 def _matchable_share(codes: np.ndarray) -> float:

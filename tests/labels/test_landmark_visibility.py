@@ -5,6 +5,7 @@ import torch
 from synthgen.core.conventions import LANDMARK_HIDDEN, LANDMARK_OCCLUDED, LANDMARK_OUTSIDE, LANDMARK_VISIBLE
 from synthgen.labels.landmark_visibility import landmark_visibility
 from synthgen.morphable.template import SurfacePoints
+from synthgen.raster.rasterize import rasterize
 
 # A floor z = 50 over the whole picture of 8 x 8 (triangles 0, 1) and a square before it, x in (2, 5), y in (0, 4).
 VERTICES = torch.tensor(
@@ -76,3 +77,16 @@ def test_cuda_equals_the_cpu(pair) -> None:
     expected = landmark_visibility(points, *arguments, view.cameras.perspective)
     moved = landmark_visibility(points, *(tensor.cuda() for tensor in arguments), view.cameras.perspective)
     np.testing.assert_array_equal(moved, expected)
+
+
+@pytest.mark.parametrize("size", [(128, 128), (300, 90), (61, 259)])
+def test_the_rasterisers_list_of_fronts_changes_no_code(pair, size: tuple[int, int]) -> None:
+    points, view = pair.model.template.landmarks["ibug68"], pair.source
+    perspective, occluder = view.cameras.perspective, torch.zeros((len(view.vertices_image), *size), dtype=torch.bool)
+    scale = torch.tensor([size[1] / 128, size[0] / 128, 1.0])
+    vertices = view.vertices_image * scale
+    fronts = rasterize(vertices, pair.triangles, size, perspective).fronts
+    assert fronts is not None
+    listed = landmark_visibility(points, pair.triangles, vertices, occluder, perspective, fronts=fronts)
+    assert (listed == LANDMARK_HIDDEN).any()
+    np.testing.assert_array_equal(listed, landmark_visibility(points, pair.triangles, vertices, occluder, perspective))

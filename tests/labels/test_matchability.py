@@ -145,7 +145,8 @@ def test_cuda_agrees_with_the_cpu(pair) -> None:
             view.cameras,
             **{k: getattr(view.cameras, k).cuda() for k in ("rotation", "translation", "focal", "principal")},
         )
-        fragments = replace(view.fragments, **{k: v.cuda() for k, v in vars(view.fragments).items()})
+        planes = {k: getattr(view.fragments, k).cuda() for k in ("triangle_id", "barycentric", "depth")}
+        fragments = replace(view.fragments, **planes)
         return ViewGeometry(fragments, view.vertices_camera.cuda(), view.vertices_image.cuda(), cameras)
 
     flow, code = match_views(pair.source, pair.target, pair.triangles, pair.label_count)
@@ -163,3 +164,12 @@ def test_the_target_may_have_another_size() -> None:
     expected = np.full((8, 8), c.OUTSIDE)
     expected[:4, :6] = c.MATCHABLE
     np.testing.assert_array_equal(code, expected)
+
+
+def test_the_rasterisers_list_of_fronts_changes_no_code(pair) -> None:
+    bare = replace(pair.target, fragments=replace(pair.target.fragments, fronts=None))
+    assert pair.target.fragments.fronts is not None
+    end_points = flow_between(pair.source, pair.target, pair.triangles, pair.label_count)
+    listed = matchability(pair.source, pair.target, pair.triangles, end_points)
+    assert (listed == c.HIDDEN).any()
+    assert torch.equal(listed, matchability(pair.source, bare, pair.triangles, end_points))
