@@ -33,6 +33,7 @@ def show(
         raise UsageError(f"{dataset} holds samples 0 to {len(opened) - 1}; there is no sample {index}")
     position = index % len(opened)
     export_dataset(opened, "files", out, [position])
-    contact_sheet([opened[position]], out / f"{opened.sample_index(position):09d}.sheet.png")
+    sample = opened.sample_index(position)
+    contact_sheet([opened[position]], out / f"{sample:09d}.sheet.png", first=sample)
     for file in sorted(out.iterdir()):
         put(str(file))

@@ -7,7 +7,7 @@ the centre of the first pixel at (0, 0), so 0.5 is subtracted.
 import io
 import json
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def export_dataset(dataset: Dataset, to: str, out: str | Path, positions: Iterab
     """
     if to not in EXPORTERS:
         raise UsageError(f"unknown export format {to!r}, expected one of {', '.join(EXPORTERS)}")
+    _require(dataset, to, NEEDS.get(to, ()))
     chosen = list(range(len(dataset)) if positions is None else positions)
     folder = Path(out)
     try:
@@ -77,26 +78,23 @@ def encode_rle(mask: Array) -> dict[str, Any]:
     return {"counts": counts.tolist(), "size": [mask.shape[0], mask.shape[1]]}
 
 
-def coco_annotation(arrays: Mapping[str, Array], prefix: str, number: int) -> dict[str, Any]:
-    """The annotation of the face in one picture: box, area, run lengths and 68 key points.
+def coco_annotation(mask: Array, landmarks: Array, visibility: Array, number: int) -> dict[str, Any]:
+    """The annotation of one face, without an id: box, area, run lengths and 68 key points.
 
-    arrays: a sample; prefix: "", "source_" or "target_"; number: id of picture and annotation alike.
+    mask: (H, W) bool; landmarks: (68, 2), px; visibility: (68,) codes; number: id of the picture.
     """
-    mask = arrays[prefix + "face_mask"]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = [0, 0, 0, 0]
     if rows.size:
         box = [columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1]
-    visibility = arrays[prefix + "landmarks_visibility"]
     flags = np.zeros(len(visibility), int)  # 0 not labelled, 1 labelled but hidden, 2 visible
     flags[np.isin(visibility, (LANDMARK_HIDDEN, LANDMARK_OCCLUDED))] = 1
     flags[visibility == LANDMARK_VISIBLE] = 2
-    points = np.where((visibility == LANDMARK_OUTSIDE)[:, None], 0.0, arrays[prefix + "landmarks_2d"] - 0.5)
+    points = np.where((visibility == LANDMARK_OUTSIDE)[:, None], 0.0, landmarks - 0.5)
     keypoints = [
         [round(float(x), 3), round(float(y), 3), int(flag)] for (x, y), flag in zip(points, flags, strict=True)
     ]
     return {
-        "id": number,
         "image_id": number,
         "category_id": 1,
         "iscrowd": 0,
@@ -111,7 +109,7 @@ def coco_annotation(arrays: Mapping[str, Array], prefix: str, number: int) -> di
 def write_sample_files(arrays: Mapping[str, Array], meta: Mapping[str, Any], folder: Path, stem: str) -> None:
     """Plain files of one sample: pictures, classes and masks as PNG, everything else as .npy, parameters as JSON."""
     for name, array in arrays.items():
-        if array.dtype == np.uint8 and array.ndim >= 2:
+        if array.dtype == np.uint8 and array.ndim >= 2 and not name.endswith("visibility"):
             write_whole(folder / f"{stem}.{name}.png", plain_png(array))
         elif array.dtype == np.bool_:
             write_whole(folder / f"{stem}.{name}.png", plain_png(array.astype(np.uint8) * np.uint8(255)))
@@ -122,7 +120,6 @@ def write_sample_files(arrays: Mapping[str, Array], meta: Mapping[str, Any], fol
 
 
 def _export_flo(dataset: Dataset, out: Path, positions: list[int]) -> None:
-    _require(dataset, "flo", ("flow",))
     for position in positions:
         stem, arrays = f"{dataset.sample_index(position):09d}", dataset[position]
         _write_pictures(arrays, out, stem)
@@ -136,7 +133,6 @@ def _export_flo(dataset: Dataset, out: Path, positions: list[int]) -> None:
 
 def _export_kitti(dataset: Dataset, out: Path, positions: list[int]) -> None:
     """The folders of KITTI 2015: image_2 with both pictures, flow_occ with all flow, flow_noc with visible flow."""
-    _require(dataset, "kitti", ("image", "flow", "matchability"))
     for name in ("image_2", "flow_occ", "flow_noc"):
         (out / name).mkdir()
     for position in positions:
@@ -151,11 +147,9 @@ def _export_kitti(dataset: Dataset, out: Path, positions: list[int]) -> None:
 
 
 def _export_coco(dataset: Dataset, out: Path, positions: list[int]) -> None:
-    _require(dataset, "coco", ("image", "landmarks_2d", "landmarks_visibility"))
-    if "face_mask" not in dataset.layout.labels:
-        _require(dataset, "coco", ("triangle_id", "occluder_mask"))
     (out / "images").mkdir()
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     height, width = dataset.layout.size
     for position in positions:
         index, arrays = dataset.sample_index(position), dataset[position]
@@ -164,7 +158,8 @@ def _export_coco(dataset: Dataset, out: Path, positions: list[int]) -> None:
             file = f"{index:09d}.{prefix}image.png"
             write_whole(out / "images" / file, plain_png(arrays[prefix + "image"]))
             images.append({"id": number, "file_name": file, "height": height, "width": width})
-            annotations.append(coco_annotation(arrays, prefix, number))
+            for mask, points, visibility in _faces(arrays, prefix):
+                annotations.append(coco_annotation(mask, points, visibility, number) | {"id": len(annotations) + 1})
     category = {
         "id": 1,
         "name": "face",
@@ -181,6 +176,18 @@ def _export_coco(dataset: Dataset, out: Path, positions: list[int]) -> None:
     write_whole(out / "annotations.json", json.dumps(content).encode())
 
 
+def _faces(arrays: Mapping[str, Array], prefix: str) -> Iterator[tuple[Array, Array, Array]]:
+    """Mask, landmarks and their visibility of every labelled face: the main face first, the others where they show."""
+    mask, landmarks = arrays[prefix + "face_mask"], arrays[prefix + "landmarks_2d"]
+    faces = arrays.get(prefix + "face_index", mask.astype(np.uint8))
+    yield mask & (faces == 1), landmarks, arrays[prefix + "landmarks_visibility"]
+    if prefix + "other_landmarks_2d" in arrays:
+        others = arrays[prefix + "other_landmarks_2d"], arrays[prefix + "other_landmarks_visibility"]
+        for row, (points, visibility) in enumerate(zip(*others, strict=True)):
+            if (own := mask & (faces == row + 2)).any():
+                yield own, points, visibility
+
+
 def _export_files(dataset: Dataset, out: Path, positions: list[int]) -> None:
     for position in positions:
         stem = f"{dataset.sample_index(position):09d}"
@@ -194,6 +201,10 @@ def _write_pictures(arrays: Mapping[str, Array], out: Path, stem: str) -> None:
 
 
 def _require(dataset: Dataset, to: str, labels: tuple[str, ...]) -> None:
+    if to == "coco" and "face_mask" not in dataset.layout.labels:
+        labels += ("triangle_id", "occluder_mask")
+    if to == "coco" and dataset.recipe.get("other_faces") == "label":
+        labels += ("face_index", "other_landmarks_2d", "other_landmarks_visibility")
     absent = [label for label in labels if label not in dataset.layout.labels]
     if absent:
         raise UsageError(
@@ -207,6 +218,12 @@ def _npy(array: Array) -> bytes:
     return buffer.getvalue()
 
 
+# Labels without which a format cannot be written.
+NEEDS = {
+    "flo": ("flow",),
+    "kitti": ("image", "flow", "matchability"),
+    "coco": ("image", "landmarks_2d", "landmarks_visibility"),
+}
 EXPORTERS: dict[str, Callable[[Dataset, Path, list[int]], None]] = {
     "flo": _export_flo,
     "kitti": _export_kitti,

@@ -36,6 +36,9 @@ class _Sink:
     def __init__(self, path: Path, temporary: Path) -> None:
         self._path = path
         self._temporary = temporary
+        if path.exists() and not path.is_file():
+            # A rename would replace a device such as /dev/null by a file.
+            raise DatasetError(f"{path} cannot be written: it is a folder or a device; choose the name of a file")
         with self._explained():
             self._stream = temporary.open("wb", buffering=1 << 20)
 
@@ -76,7 +79,7 @@ def write_error(target: str | Path, error: OSError) -> DatasetError:
     free = ""
     with suppress(OSError):
         free = f" ({shutil.disk_usage(Path(target).parent).free:,} bytes free there)"
-    return DatasetError(f"{reason}{free}; make room or choose another folder, then run again with --resume")
+    return DatasetError(f"{reason}{free}; make room or choose another folder, then run again (generate: with --resume)")
 
 
 def _sync_folder(folder: Path) -> None:

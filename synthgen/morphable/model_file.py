@@ -76,6 +76,10 @@ def save_model(model: MorphableModel, path: str | os.PathLike[str]) -> None:
     for key, array in arrays.items():
         _check_declared(target, key, array.dtype, array.shape, sizes)
     _check_values(target, arrays)
+    if target.exists() and not target.is_file():
+        raise ModelError(
+            f"{target}: cannot write the model file: it is a folder or a device; choose the name of a file"
+        )
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as stream:

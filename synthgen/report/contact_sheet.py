@@ -48,15 +48,16 @@ def sheet_labels(kind: str) -> tuple[str, ...]:
     return PAIR_LABELS if kind == "pairs" else IMAGE_LABELS
 
 
-def contact_sheet(samples: Sequence[Sample], path: str | Path) -> None:
+def contact_sheet(samples: Sequence[Sample], path: str | Path, first: int = 0) -> None:
     """Write a PNG of samples as `open_dataset` or `render_sample` give them; labels that are absent are left out.
 
+    first: number of the first sample, written beside its row.
     Raises UsageError when there is nothing to show, DatasetError when the file cannot be written.
     """
-    save_image(compose_sheet(samples), path)
+    save_image(compose_sheet(samples, first), path)
 
 
-def compose_sheet(samples: Sequence[Sample]) -> Image.Image:
+def compose_sheet(samples: Sequence[Sample], first: int = 0) -> Image.Image:
     """The picture that contact_sheet writes."""
     if not samples:
         raise UsageError("a contact sheet needs at least one sample")
@@ -69,11 +70,11 @@ def compose_sheet(samples: Sequence[Sample]) -> Image.Image:
     if not columns:
         raise UsageError("these samples hold no label that a contact sheet shows; store `image` at least")
     keys = pair_legends(samples, radius) if is_pair else image_legends(columns)
-    grid = _grid(samples, columns)
+    grid = _grid(samples, columns, first)
     return _with_legends(grid, keys)
 
 
-def _grid(samples: Sequence[Sample], columns: Sequence[Column]) -> Image.Image:
+def _grid(samples: Sequence[Sample], columns: Sequence[Column], first: int) -> Image.Image:
     rows = [[column.paint(sample, TILE) for column in columns] for sample in samples]
     width = max(tile.width for tile in rows[0])
     sheet = Image.new(
@@ -87,7 +88,7 @@ def _grid(samples: Sequence[Sample], columns: Sequence[Column]) -> Image.Image:
         write_text(pen, (x + width / 2, MARGIN), column.title, 15, "ma")
     for row, tiles in enumerate(rows):
         y = MARGIN + HEADER + row * (TILE + GAP)
-        write_text(pen, (MARGIN + NUMBER - 10, y + TILE / 2), str(row), 13, "rm", FAINT)
+        write_text(pen, (MARGIN + NUMBER - 10, y + TILE / 2), str(first + row), 13, "rm", FAINT)
         for number, tile in enumerate(tiles):
             sheet.paste(tile, (MARGIN + NUMBER + number * (width + GAP), y))
     return sheet

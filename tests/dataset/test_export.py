@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,6 +142,49 @@ def test_coco_export(images_folder: Path, tmp_path: Path) -> None:
         assert note["num_keypoints"] == shown.sum()
 
 
+class TwoFaces:
+    """A dataset of one picture with two labelled faces, the second a square of 3 x 3 pixels."""
+
+    path, fingerprint, recipe = "two", "f" * 64, {"other_faces": "label"}
+    labels = ("image", "face_mask", "landmarks_2d", "landmarks_visibility", "face_index", "other_landmarks_2d",
+              "other_landmarks_visibility")  # fmt: skip
+
+    def __init__(self, labels: tuple[str, ...] = labels) -> None:
+        self.layout = SimpleNamespace(size=(8, 12), prefixes=("",), labels=labels)
+
+    def __len__(self) -> int:
+        return 1
+
+    def sample_index(self, position: int) -> int:
+        return position
+
+    def __getitem__(self, position: int) -> dict[str, np.ndarray]:
+        faces = np.zeros((8, 12), np.uint8)
+        faces[2:7, 1:6], faces[4:7, 8:11] = 1, 2
+        return {
+            "image": np.zeros((8, 12, 3), np.uint8),
+            "face_mask": faces > 0,
+            "face_index": faces,
+            "landmarks_2d": np.full((68, 2), 3.5, np.float32),
+            "landmarks_visibility": np.ones(68, np.uint8),
+            "other_landmarks_2d": np.stack([np.full((68, 2), 9.5), np.full((68, 2), np.nan)]).astype(np.float32),
+            "other_landmarks_visibility": np.stack([np.full(68, 2), np.zeros(68)]).astype(np.uint8),
+        }
+
+
+def test_coco_has_an_annotation_for_each_labelled_face(tmp_path: Path) -> None:
+    export_dataset(TwoFaces(), "coco", tmp_path / "out")  # type: ignore[arg-type]
+    notes = json.loads((tmp_path / "out" / "annotations.json").read_text())["annotations"]
+    assert [(note["id"], note["image_id"], note["bbox"], note["area"]) for note in notes] == [
+        (1, 1, [1, 2, 5, 5], 25),
+        (2, 1, [8, 4, 3, 3], 9),
+    ]
+    assert [note["keypoints"][:3] for note in notes] == [[3.0, 3.0, 2], [9.0, 9.0, 1]]
+    with pytest.raises(UsageError, match="does not hold face_index"):  # one mask of two faces is nobody's mask
+        export_dataset(TwoFaces(TwoFaces.labels[:4]), "coco", tmp_path / "again")  # type: ignore[arg-type]
+    assert not (tmp_path / "again").exists()
+
+
 def test_plain_files(images_folder: Path, tmp_path: Path) -> None:
     dataset = open_dataset(images_folder)
     export_dataset(dataset, "files", tmp_path / "out", [12])
@@ -163,6 +207,7 @@ def test_exports_that_cannot_be(images_folder: Path, pairs_folder: Path, tmp_pat
         export_dataset(images, "mds", tmp_path / "a")
     with pytest.raises(UsageError, match="does not hold flow"):
         export_dataset(images, "kitti", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
     with pytest.raises(UsageError, match="does not hold landmarks_2d"):
         export_dataset(open_dataset(pairs_folder), "coco", tmp_path / "c")
     (tmp_path / "full").mkdir()

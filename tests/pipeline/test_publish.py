@@ -34,6 +34,17 @@ def test_an_error_leaves_nothing_and_keeps_the_old_file(tmp_path: Path, error: B
     assert (tmp_path / "a.tar").read_bytes() == b"old"
 
 
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink(os.devnull, tmp_path / "null")
+    for name in ("pipe", "null"):
+        words = f"{name} cannot be written.*choose the name of a file"
+        with pytest.raises(DatasetError, match=words), create_whole(tmp_path / name):
+            pass
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "null").is_char_device()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be written: No such file or directory"):
         publish_bytes(LocalStore(tmp_path / "missing"), "x", b"1")

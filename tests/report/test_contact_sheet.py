@@ -97,6 +97,15 @@ def test_the_file_is_a_png_in_a_new_folder(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
 
 
+def test_rows_are_numbered_from_the_first_sample() -> None:
+    third = np.asarray(compose_sheet([ball()], first=3))
+    fourth = np.asarray(compose_sheet([ball(), ball()], first=3))
+    from_zero = np.asarray(compose_sheet([ball()] * 4))
+    at, width = MARGIN + HEADER, MARGIN + NUMBER
+    np.testing.assert_array_equal(third[at : at + TILE, :width], from_zero[at + 3 * (TILE + GAP) :][:TILE, :width])
+    assert (fourth[at : at + TILE, :width] == third[at : at + TILE, :width]).all()
+
+
 def test_nothing_to_show_is_an_error() -> None:
     with pytest.raises(UsageError, match="at least one sample"):
         compose_sheet([])
