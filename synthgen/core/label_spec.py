@@ -198,7 +198,7 @@ _SPECS = (
         "parameters_62",
         (62,),
         "float32",
-        "see DESIGN",
+        "px/mm, px, standard deviations",
         "3x4 pose of a scaled-orthographic camera, row-major, then 40 + 10 coefficients",
         empty="NaN",
     ),

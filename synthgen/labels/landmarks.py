@@ -33,7 +33,7 @@ def march_jaw(
     """(N, 68, 2) pixels: `landmarks` (N, 68, 2) with the jaw points of the far side moved to the outline.
 
     On each jaw point's contour line, a ring of vertices around the head at its height, the outermost vertex of the
-    picture is taken (Zhu et al. 2016; CONVENTIONS.md D4). yaw: (N,) radians, > 0 turns the nose to image right, so the
+    picture is taken (Zhu et al. 2016). yaw: (N,) radians, > 0 turns the nose to image right, so the
     far side is the subject's left, points 9..16, and its outline is the rightmost vertex.
     """
     lines = template.contours
