@@ -1,4 +1,4 @@
-"""Rotations and the two Euler conventions this project meets : ours and that of 300W-LP."""
+"""Rotations and the two Euler conventions this project meets: ours and that of 300W-LP."""
 
 import numpy as np
 from numpy.typing import NDArray
