@@ -10,21 +10,18 @@ import torch
 import warp as wp
 
 from synthgen.core.conventions import HIDDEN
-from synthgen.raster.fragments import FrontTriangles, tile_shift
+from synthgen.labels.warp_hide_lanes import ListedMesh, launch_hide_listed
+from synthgen.raster.fragments import FrontTriangles
 from synthgen.raster.warp_rasterize import (
-    Corners,
-    Fronts,
     barycentric_at,
-    box_of,
     corners_of,
     covers,
     depth_at,
     edge_values,
     faces_camera,
-    fronts_struct,
+    highest,
     is_drawable,
     lowest,
-    overlaps,
     setup_triangle,
 )
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
@@ -100,47 +97,6 @@ class Hiding:
     tolerance: wp.float32
 
 
-@wp.func
-def hide_behind(
-    k: Corners,
-    t: wp.int32,
-    corners: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
-    n: wp.int32,
-    bins: Bins,
-    rule: Hiding,
-    code: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
-):
-    """Mark the points behind triangle t, which is drawable and reaches into the frame."""
-    bound = bins.bound[n]
-    points = bins.points[n]
-    width = bins.width
-    box = box_of(k)
-    right = float(width) - 1.0
-    bottom = float(bins.height) - 1.0
-    first = int(wp.where(box[0] > 0.0, box[0], 0.0))
-    last = int(wp.where(box[2] < right, box[2], right)) + 1
-    row = int(wp.where(box[1] > 0.0, box[1], 0.0))
-    end = int(wp.where(box[3] < bottom, box[3], bottom))
-    front = lowest(k.a[2], k.b[2], k.c[2]) + rule.tolerance
-    s = setup_triangle(k, corners, rule.perspective)
-    while row <= end:
-        j = bound[row * width + first]
-        stop = bound[row * width + last]
-        while j < stop:
-            p = points[j]
-            e = edge_values(s, p[0], p[1])
-            # One branch that is seldom taken instead of four that cannot be predicted.
-            inside = lowest(e[0], e[1], e[2])
-            behind = p[2] - front
-            if wp.where(inside < behind, inside, behind) >= 0.0:
-                if covers(s, e) and depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
-                    i = bins.origin[n, j]
-                    if rule.own[n, i] != t:
-                        code[n, i] = HIDDEN_CODE
-            j += 1
-        row += 1
-
-
 @wp.kernel
 def hide_points(
     vertices: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
@@ -153,65 +109,42 @@ def hide_points(
     """One thread takes `span` triangles. Marking is idempotent, so the order of threads does not matter."""
     n, part = wp.tid()
     corners = vertices[n]
-    size = wp.vec2(float(bins.width), float(bins.height))
+    bound = bins.bound[n]
+    points = bins.points[n]
+    origin = bins.origin[n]
+    width = bins.width
+    right = float(width)
+    bottom = float(bins.height)
     for t in range(part * span, wp.min((part + 1) * span, triangles.shape[0])):
         k = corners_of(corners, triangles, t)
         if faces_camera(k):
-            if overlaps(box_of(k), size) and is_drawable(k, rule.perspective, rule.near):
-                hide_behind(k, t, corners, n, bins, rule, code)
-
-
-@wp.kernel
-def hide_points_of_image(
-    vertices: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
-    triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
-    fronts: Fronts,
-    before: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
-    bins: Bins,
-    rule: Hiding,
-    code: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
-):
-    """CPU: as hide_points, one thread per image, of the triangles that the rasteriser has listed.
-
-    before: (N, tiles + 1, tiles + 1), number of points in the tiles above and left of each corner of a tile.
-    """
-    n = wp.tid()
-    corners = vertices[n]
-    entries = fronts.entry[n]
-    above = before[n]
-    for i in range(fronts.count[n]):
-        entry = entries[i]
-        box = entry[1]
-        x0 = box & 127
-        y0 = (box >> 8) & 127
-        x1 = ((box >> 16) & 127) + 1
-        y1 = (box >> 24) + 1
-        if above[y1, x1] - above[y0, x1] - above[y1, x0] + above[y0, x0] > 0:
-            hide_behind(corners_of(corners, triangles, entry[0]), entry[0], corners, n, bins, rule, code)
-
-
-@wp.kernel
-def count_in_tiles(
-    points: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
-    size: wp.vec2i,
-    shift: wp.int32,
-    before: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
-):
-    """CPU: `before` of hide_points_of_image, zeros on entry; size: height, width in pixels."""
-    n = wp.tid()
-    row_of_points = points[n]
-    sums = before[n]
-    for i in range(points.shape[1]):
-        point = row_of_points[i]
-        if cell_of(point, size[0], size[1]) >= 0:
-            y = (int(point[1]) >> shift) + 1
-            x = (int(point[0]) >> shift) + 1
-            sums[y, x] = sums[y, x] + 1
-    for y in range(1, sums.shape[0]):
-        total = int(0)
-        for x in range(1, sums.shape[1]):
-            total += sums[y, x]
-            sums[y, x] = sums[y - 1, x] + total
+            x0 = lowest(k.a[0], k.b[0], k.c[0])
+            x1 = highest(k.a[0], k.b[0], k.c[0])
+            y0 = lowest(k.a[1], k.b[1], k.c[1])
+            y1 = highest(k.a[1], k.b[1], k.c[1])
+            if x0 < right and x1 >= 0.0 and y0 < bottom and y1 >= 0.0 and is_drawable(k, rule.perspective, rule.near):
+                first = int(wp.where(x0 > 0.0, x0, 0.0))
+                last = int(wp.where(x1 < right - 1.0, x1, right - 1.0)) + 1
+                row = int(wp.where(y0 > 0.0, y0, 0.0))
+                end = int(wp.where(y1 < bottom - 1.0, y1, bottom - 1.0))
+                front = lowest(k.a[2], k.b[2], k.c[2]) + rule.tolerance
+                s = setup_triangle(k, corners, rule.perspective)
+                while row <= end:
+                    j = bound[row * width + first]
+                    stop = bound[row * width + last]
+                    while j < stop:
+                        p = points[j]
+                        e = edge_values(s, p[0], p[1])
+                        # One branch that is seldom taken instead of four that cannot be predicted.
+                        inside = lowest(e[0], e[1], e[2])
+                        behind = p[2] - front
+                        if wp.where(inside < behind, inside, behind) >= 0.0:
+                            if covers(s, e) and depth_at(s, barycentric_at(s, e)) + rule.tolerance < p[2]:
+                                i = origin[j]
+                                if rule.own[n, i] != t:
+                                    code[n, i] = HIDDEN_CODE
+                        j += 1
+                    row += 1
 
 
 @wp.kernel
@@ -256,6 +189,10 @@ class HidingMesh:
 def launch_mark_hidden(points: torch.Tensor, own: torch.Tensor, mesh: HidingMesh, code: torch.Tensor) -> None:
     """Write 2 into code (N, P) uint8 where the mesh hides a point; points (N, P, 3) with NaN are left alone."""
     place = points.device
+    if mesh.fronts is not None and place.type == "cpu":
+        listed = ListedMesh(mesh.arrays(), mesh.fronts, mesh.perspective, mesh.tolerance, mesh.size)
+        launch_hide_listed(points, own, listed, code)
+        return
     device = wp.device_from_torch(place)
     count, point_count = own.shape
     height, width = mesh.size
@@ -275,18 +212,9 @@ def launch_mark_hidden(points: torch.Tensor, own: torch.Tensor, mesh: HidingMesh
     rule = Hiding()
     rule.own = wp.from_torch(own)
     rule.perspective, rule.near, rule.tolerance = mesh.perspective, mesh.near, mesh.tolerance
-    marking = [bins, rule]
-    if mesh.fronts is not None and place.type == "cpu":
-        shift = tile_shift(mesh.size)
-        tiles = [((side - 1) >> shift) + 2 for side in mesh.size]
-        before = wp.from_torch(torch.zeros((count, *tiles), dtype=torch.int32))
-        wp.launch(count_in_tiles, dim=count, inputs=[grid, wp.vec2i(height, width), shift, before], device=device)
-        inputs = [*mesh.arrays(), fronts_struct(mesh.fronts, mesh.size), before, *marking, wp.from_torch(code)]
-        wp.launch(hide_points_of_image, dim=count, inputs=inputs, device=device)
-        return
     span = max(len(mesh.triangles), 1) if place.type == "cpu" else 1
     threads = (count, len(mesh.triangles) // span)
-    wp.launch(hide_points, dim=threads, inputs=[*mesh.arrays(), *marking, span, wp.from_torch(code)], device=device)
+    wp.launch(hide_points, dim=threads, inputs=[*mesh.arrays(), bins, rule, span, wp.from_torch(code)], device=device)
 
 
 def launch_hidden_points(points: torch.Tensor, own: torch.Tensor, mesh: HidingMesh) -> torch.Tensor:
