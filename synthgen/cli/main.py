@@ -1,5 +1,6 @@
 """The command line: this file only registers the commands."""
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -70,4 +71,6 @@ app.add_typer(model_app, name="model")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line, that of the process by default; ends with SystemExit and the exit code."""
     stop_on_terminate()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path must not end a run where the output is ASCII
     app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="synthgen")

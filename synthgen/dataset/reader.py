@@ -2,7 +2,7 @@
 
 import bisect
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +210,10 @@ def _policy_codes(policy: Policy | None, layout: SampleLayout) -> tuple[int, ...
         return ()
     if "matchability" not in layout.labels and "matchability_backward" not in layout.labels:
         raise UsageError("this dataset holds no matchability, so no policy applies; open it without `matchability`")
-    codes = MATCHABILITY_POLICIES.get(policy) if isinstance(policy, str) else tuple(policy)
+    if isinstance(policy, str):
+        codes = MATCHABILITY_POLICIES.get(policy)
+    else:
+        codes = tuple(policy) if isinstance(policy, Iterable) else None
     if codes is None or not codes or not all(code in range(len(REASONS)) for code in codes):
         raise UsageError(
             f"matchability policy {policy!r} is not one of {sorted(MATCHABILITY_POLICIES)} "

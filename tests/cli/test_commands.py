@@ -1,7 +1,10 @@
 """Commands, their output on stdout, and their exit codes."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +113,16 @@ def test_ctrl_c_says_how_to_go_on(run: Run, recipe_file: Path, monkeypatch: pyte
     result = run("generate", recipe_file, "-o", tmp_path / "data", "--device", "cpu")
     assert result.code == 130
     assert "--resume" in result.err and not result.out
+
+
+def test_an_ascii_terminal_does_not_end_a_command(image_dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "köpfe"
+    shutil.copytree(image_dataset, folder)
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "synthgen.cli", "status", str(folder)], env=ascii_only, capture_output=True, check=False
+    )
+    assert done.returncode == 0 and b"k\\xf6pfe: complete" in done.stdout and not done.stderr
 
 
 def test_verify_finds_damage(run: Run, image_dataset: Path, tmp_path: Path) -> None:

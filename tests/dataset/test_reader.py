@@ -59,9 +59,9 @@ def test_pairs_and_matchability_policies(pairs_folder: Path) -> None:
 
 
 def test_policies_that_make_no_sense(pairs_folder: Path, images_folder: Path) -> None:
-    for policy in ("strict", {9}, set()):
+    for policy in ("strict", {9}, set(), 1):
         with pytest.raises(UsageError, match="policy"):
-            open_dataset(pairs_folder, matchability=policy)
+            open_dataset(pairs_folder, matchability=policy)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="holds no matchability"):
         open_dataset(images_folder, matchability="dfc")
 
