@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthgen.cli.console import put
+from synthgen.cli.console import put, say
 from synthgen.cli.options import DatasetArgument
 from synthgen.core.errors import UsageError
 
@@ -34,6 +34,9 @@ def show(
     position = index % len(opened)
     export_dataset(opened, "files", out, [position])
     sample = opened.sample_index(position)
-    contact_sheet([opened[position]], out / f"{sample:09d}.sheet.png", first=sample)
+    try:
+        contact_sheet([opened[position]], out / f"{sample:09d}.sheet.png", first=sample)
+    except UsageError as error:  # a dataset of parameters alone has its plain files all the same
+        say(f"no sheet: {error}")
     for file in sorted(out.iterdir()):
         put(str(file))

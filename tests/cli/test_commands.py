@@ -16,6 +16,8 @@ from PIL import Image
 import synthgen
 from synthgen.cli import demo
 from synthgen.cli.main import COMMANDS, MODEL_COMMANDS
+from synthgen.pipeline.run import GenerateOptions, generate
+from synthgen.recipe.load import parse_recipe
 
 Run = Callable[..., Any]
 
@@ -158,6 +160,14 @@ def test_show_writes_a_sheet_and_plain_files(run: Run, pair_dataset: Path, tmp_p
     np.testing.assert_array_equal(np.load(out / "000000001.flow.npy"), stored["flow"])
     with Image.open(out / "000000001.target_image.png") as image:
         np.testing.assert_array_equal(np.asarray(image), stored["target_image"])
+
+
+def test_show_without_a_picture_writes_the_plain_files(run: Run, tmp_path: Path) -> None:
+    recipe = parse_recipe("kind: images\ncount: 1\nsize: [32, 48]\nlabels: [parameters]\n")
+    generate(recipe, tmp_path / "numbers", GenerateOptions(workers=0, factory="pipeline_fakes:open_plain"))
+    shown = run("show", tmp_path / "numbers", 0, "-o", tmp_path / "out")
+    assert shown.code == 0 and "no sheet" in shown.err
+    assert (tmp_path / "out" / "000000000.euler.npy").exists()
 
 
 def test_show_beyond_the_end(run: Run, pair_dataset: Path, tmp_path: Path) -> None:
