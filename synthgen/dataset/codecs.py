@@ -1,12 +1,12 @@
 """One sample as bytes and back: pictures, all label planes in one member, the sampled parameters as JSON."""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LABELS
@@ -17,7 +17,8 @@ from synthgen.dataset.sample import Sample
 
 Array = NDArray[Any]
 
-_META = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+_IMAGE, _UINT8 = LABELS["image"], np.dtype(np.uint8)
 
 
 class SampleCodec:
@@ -38,7 +39,7 @@ class SampleCodec:
         encode = encode_jpeg if self.layout.codec == "jpeg" else encode_png
         try:
             pictures = [
-                encode(checked_array(sample.arrays, name, LABELS["image"], self._shape)) for name in self._pictures
+                encode(checked_array(sample.arrays, name, _IMAGE, _UINT8, self._shape)) for name in self._pictures
             ]
             labels = self._planes.encode(sample.arrays, sample.parameters)
         except LabelError as error:
@@ -66,12 +67,13 @@ def decode_sample(members: Sequence[bytes], layout: SampleLayout) -> dict[str, A
 
 
 def encode_meta(sample: Sample) -> bytes:
-    """JSON of index, sampled parameters and checks; keys sorted, numbers that are not finite become null."""
-    content = {"index": sample.index, "parameters": sample.parameters, "checks": sample.checks}
-    try:
-        return _META.encode(content).encode()
-    except (TypeError, ValueError):  # NumPy types, or numbers that are not finite
-        return _META.encode(_plain(content)).encode()
+    """JSON of index, sampled parameters and checks; names sorted, numbers that are not finite become null."""
+    content = {
+        "checks": dict(sorted(sample.checks.items())),
+        "index": sample.index,
+        "parameters": dict(sorted(sample.parameters.items())),
+    }
+    return to_json(content, inf_nan_mode="null", fallback=_plain)
 
 
 def decode_meta(data: bytes) -> dict[str, Any]:
@@ -87,15 +89,9 @@ def decode_meta(data: bytes) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON types of a parameter value."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+    """Python's own types for NumPy's. Raises TypeError for anything else."""
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return value.tolist()
     if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+        return value.item()
+    raise TypeError(f"a parameter of type {type(value).__name__} cannot be stored")

@@ -1,13 +1,14 @@
-"""The labels member of a sample, both directions: a table of planes, then zstd frames (level 1).
+"""The labels member of a sample, both directions: a table of planes, then two zstd frames.
 
-Planes with empty pixels store values at their mask pixels only, one frame each; equal masks are stored once. Masks and
-all other arrays share the first frame.
+Planes with empty pixels hold values at their mask pixels only; equal masks are stored once. Planes whose coding already
+makes them small lie in the second frame as they are; masks and all others share the first, compressed at level 1.
 """
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import zstandard
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LabelSpec
+from synthgen.dataset.frames import stored_frame
 from synthgen.dataset.label_table import (
     BITS,
     BYTES,
@@ -24,10 +26,10 @@ from synthgen.dataset.label_table import (
     NO_MASK,
     RAW,
     PlaneRow,
-    PlaneTable,
     dense_coding,
-    is_dense,
+    is_compressed,
     masked_coding,
+    pack_row,
     pack_table,
     payload_length,
     unpack_table,
@@ -46,21 +48,31 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class _Slot:
-    """One array of the layout: its name, label, expected shape and whether it has empty pixels."""
+    """One array of the layout: its name, label, type, expected shape and whether it has empty pixels."""
 
     name: str
     spec: LabelSpec
+    dtype: np.dtype[Any]
     shape: tuple[int, ...] | None
     masked: bool
 
 
-@dataclass(frozen=True)
-class _Mask:
-    """A mask of a member. row: its place in the table; pixels: (H W,) bool; count: how many of them are True."""
+class _Mask(NamedTuple):
+    """A mask of a member. row: its place in the table; pixels: (H W,) bool; filled: how many of them are True."""
 
     row: int
     pixels: NDArray[np.bool_]
-    count: int
+    filled: int
+
+
+@dataclass
+class _Draft:
+    """A member in the making: packed rows of its table, the content of its two frames, its masks."""
+
+    rows: list[bytes] = field(default_factory=list)
+    compressed: list[bytes] = field(default_factory=list)
+    plain: list[bytes] = field(default_factory=list)
+    masks: list[_Mask] = field(default_factory=list)
 
 
 class LabelPlanes:
@@ -75,31 +87,18 @@ class LabelPlanes:
 
     def encode(self, arrays: Mapping[str, Array], parameters: Mapping[str, Any]) -> bytes:
         """The member. Raises LabelError for arrays that do not fit the label table."""
-        rows: list[PlaneRow] = []
-        dense: list[bytes] = []
-        frames: list[bytes] = []
-        masks: list[_Mask] = []
+        draft = _Draft()
         for slot in self._slots:
-            array = checked_array(arrays, slot.name, slot.spec, slot.shape)
-            if not slot.masked:
-                dense.append(np.packbits(array).tobytes() if slot.spec.dtype == "bool" else array.tobytes())
-                rows.append(PlaneRow(slot.name, dense_coding(slot.spec), NO_MASK, array.size, 0, 0.0))
-                continue
-            flat = array.reshape(self._pixels, -1)
-            values, mask = _masked_values(flat, masks, slot)
-            if mask is None:
-                pixels = _validity(flat, slot)
-                values, mask = _take(flat, pixels), _Mask(len(rows), pixels, int(np.count_nonzero(pixels)))
-                _check_values(values, slot)
-                masks.append(mask)
-                dense.append(np.packbits(pixels).tobytes())
-                rows.append(PlaneRow("", MASK, NO_MASK, self._pixels, 0, 0.0))
-            origin = _depth_origin(parameters, slot.name) if slot.spec.name == "depth" else 0.0
-            coding, words = _quantize(values, PlaneContext(slot.spec.name, origin))
-            frames.append(self._compressor.compress(encode_words(words, coding.prediction)))
-            rows.append(PlaneRow(slot.name, coding.number, mask.row, mask.count, len(frames[-1]), origin))
-        shared = self._compressor.compress(b"".join(dense))
-        return b"".join([pack_table(PlaneTable(tuple(rows), len(shared)), self._layout.size), shared, *frames])
+            array = checked_array(arrays, slot.name, slot.spec, slot.dtype, slot.shape)
+            if slot.masked:
+                origin = _depth_origin(parameters, slot.name) if slot.spec.name == "depth" else 0.0
+                _add_masked(draft, slot, array.reshape(self._pixels, -1), origin)
+            else:
+                draft.compressed.append((np.packbits(array) if slot.dtype == np.bool_ else array).tobytes())
+                draft.rows.append(_dense_row(slot.name, dense_coding(slot.spec), array.size))
+        compressed = self._compressor.compress(b"".join(draft.compressed))
+        table = pack_table(draft.rows, len(compressed), self._layout.size)
+        return b"".join([table, compressed, *stored_frame(draft.plain)])
 
     def decode(self, data: bytes) -> dict[str, Array]:
         """The arrays of a member by name. Raises DatasetError when anything does not fit the layout."""
@@ -110,30 +109,31 @@ class LabelPlanes:
 
     def _decode(self, data: bytes) -> dict[str, Array]:
         table, position = unpack_table(data, self._layout)
-        size = self._layout.size
-        lengths = [payload_length(row) for row in table.rows]
-        expected = sum(length for row, length in zip(table.rows, lengths, strict=True) if is_dense(row))
-        shared = memoryview(self._decompress(data[position : position + table.dense_stored], expected, "dense planes"))
-        position += table.dense_stored
+        size, middle = self._layout.size, position + table.compressed
+        lengths = {True: 0, False: 0}
+        for row in table.rows:
+            lengths[is_compressed(row)] += payload_length(row)
+        content = {
+            True: memoryview(self._decompress(data[position:middle], lengths[True], "the compressed frame")),
+            False: memoryview(self._decompress(data[middle:], lengths[False], "the stored frame")),
+        }
         arrays: dict[str, Array] = {}
         masks: dict[int, _Mask] = {}
-        taken = 0
-        for number, (row, length) in enumerate(zip(table.rows, lengths, strict=True)):
+        taken = {True: 0, False: 0}
+        for number, row in enumerate(table.rows):
+            frame, length = is_compressed(row), payload_length(row)
+            payload = content[frame][taken[frame] : taken[frame] + length]
+            taken[frame] += length
             coding = masked_coding(row)
-            if coding is None:
-                payload = shared[taken : taken + length]
-                taken += length
-                if row.coding == MASK:
-                    pixels = _unpack_bits(payload, size).reshape(-1)
-                    masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))
-                else:
-                    arrays[row.name] = _decode_dense(row, payload, size)
-                continue
-            if row.mask_row not in masks or masks[row.mask_row].count != row.count:
+            if row.coding == MASK:
+                pixels = _unpack_bits(payload, size).reshape(-1)
+                masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))
+            elif coding is None:
+                arrays[row.name] = _decode_dense(row, payload, size)
+            elif row.mask_row not in masks or masks[row.mask_row].filled != row.count:
                 raise DatasetError(f"plane {row.name!r} does not fit its mask")
-            words = self._decompress(data[position : position + row.stored], length, f"plane {row.name!r}")
-            position += row.stored
-            arrays[row.name] = _decode_plane(row, coding, words, masks[row.mask_row].pixels, size)
+            else:
+                arrays[row.name] = _decode_plane(row, coding, payload, masks[row.mask_row].pixels, size)
         return arrays
 
     def _decompress(self, frame: bytes, length: int, what: str) -> bytes:
@@ -152,67 +152,88 @@ def label_shape(spec: LabelSpec, size: tuple[int, int]) -> tuple[int, ...] | Non
     return None if isinstance(shape[0], str) else tuple(int(side) for side in shape)
 
 
-def checked_array(arrays: Mapping[str, Array], name: str, spec: LabelSpec, shape: tuple[int, ...] | None) -> Array:
-    """The array of that name, contiguous, after comparing it with its label and shape. Raises LabelError."""
+def checked_array(
+    arrays: Mapping[str, Array], name: str, spec: LabelSpec, dtype: np.dtype[Any], shape: tuple[int, ...] | None
+) -> Array:
+    """The array of that name, contiguous, after comparing it with its label's type and shape. Raises LabelError."""
     array = arrays.get(name)
     if array is None:
         raise LabelError(f"label {name!r} is to be stored but was not rendered")
     fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size <= LARGEST_VECTOR
-    if array.dtype != spec.dtype or not fits:
+    if array.dtype != dtype or not fits:
         raise LabelError(f"label {name!r} is {array.shape} {array.dtype}, expected {spec.shape} {spec.dtype}")
     return np.ascontiguousarray(array)
 
 
 def _slot(name: str, layout: SampleLayout) -> _Slot:
     spec = label_of(name)
-    return _Slot(name, spec, label_shape(spec, layout.size), spec.name in MASKED_CODINGS)
+    return _Slot(name, spec, np.dtype(spec.dtype), label_shape(spec, layout.size), spec.name in MASKED_CODINGS)
 
 
-def _masked_values(flat: Array, masks: list[_Mask], slot: _Slot) -> tuple[Array, _Mask | None]:
-    """Values (C, n) of a plane (H W, C) under the first mask that is exactly where it has values."""
-    empty = np.count_nonzero(flat < 0) if slot.spec.dtype == "int32" else np.count_nonzero(np.isnan(flat))
-    for mask in masks:
-        if flat.size - empty == mask.count * flat.shape[1]:
-            values = _take(flat, mask.pixels)
-            if slot.spec.dtype != "int32" and np.isfinite(values).all():
-                return values, mask
-    return flat, None
+@cache
+def _dense_row(name: str, coding: int, count: int) -> bytes:
+    return pack_row(PlaneRow(name, coding, NO_MASK, count, 0, 0.0))
+
+
+def _add_masked(draft: _Draft, slot: _Slot, flat: Array, origin: float) -> None:
+    """Append a plane (H W, C) to a member, with its mask where no earlier plane has the same.
+
+    Raises LabelError for values that no coding of the label takes, and for partly empty pixels.
+    """
+    context = PlaneContext(slot.spec.name, origin)
+    filled = -1 if slot.spec.dtype == "int32" else int(np.count_nonzero(flat == flat))  # NaN differs from itself
+    for mask in draft.masks:
+        # As many numbers as under the mask, and numbers everywhere under it: the masks are the same.
+        if filled == mask.filled * flat.shape[1]:
+            quantized = _quantize(_take(flat, mask.pixels), context)
+            if quantized is not None:
+                break
+    else:
+        pixels = _validity(flat, filled, slot)
+        mask = _Mask(len(draft.rows), pixels, int(np.count_nonzero(pixels)))
+        quantized = _quantize(_take(flat, pixels), context)
+        draft.masks.append(mask)
+        draft.compressed.append(np.packbits(pixels).tobytes())
+        draft.rows.append(_dense_row("", MASK, pixels.size))
+    if quantized is None:
+        raise LabelError(f"label {slot.name!r} is infinite or NaN in some channels of a pixel only")
+    coding, words = quantized
+    payload = encode_words(words, coding)
+    (draft.compressed if coding.compressed else draft.plain).append(payload)
+    draft.rows.append(pack_row(PlaneRow(slot.name, coding.number, mask.row, mask.filled, len(payload), origin)))
 
 
 def _take(flat: Array, pixels: NDArray[np.bool_]) -> Array:
     """Rows of a plane (H W, C) where pixels (H W,) is True, as (C, n)."""
+    if flat.shape[1] == 1:
+        return flat[:, 0][pixels][None]
     whole = flat.view(f"V{flat.itemsize * flat.shape[1]}")[:, 0]  # a pixel as one item: three times faster
     return np.ascontiguousarray(whole[pixels].view(flat.dtype).reshape(-1, flat.shape[1]).T)
 
 
-def _validity(flat: Array, slot: _Slot) -> NDArray[np.bool_]:
-    """Where a plane (H W, C) has values, (H W,). Raises LabelError for partly empty pixels."""
+def _validity(flat: Array, filled: int, slot: _Slot) -> NDArray[np.bool_]:
+    """Where a plane (H W, C) with `filled` numbers has values, (H W,). Raises LabelError for partly empty pixels."""
     if slot.spec.dtype == "int32":
         if flat.min() < -1:
             raise LabelError(f"label {slot.name!r} has an id below -1")
         return np.greater_equal(flat[:, 0], 0)
-    missing = np.isnan(flat)
-    pixels: NDArray[np.bool_] = ~missing[:, 0]
-    if flat.size - np.count_nonzero(missing) != np.count_nonzero(pixels) * flat.shape[1]:
+    pixels: NDArray[np.bool_] = ~np.isnan(flat[:, 0])
+    if filled != np.count_nonzero(pixels) * flat.shape[1]:
         raise LabelError(f"label {slot.name!r} is NaN in some channels of a pixel only")
     return pixels
 
 
-def _check_values(values: Array, slot: _Slot) -> None:
-    if slot.spec.dtype != "int32" and not np.isfinite(values).all():
-        raise LabelError(f"label {slot.name!r} is infinite or NaN in some channels of a pixel only")
-
-
-def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array]:
+def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array] | None:
+    """The first coding of the label that takes the values, and their words. None for values that are not finite."""
     for coding in MASKED_CODINGS[context.label]:
         words = coding.quantize(values, context)
         if words is not None:
             return coding, words
-    raise AssertionError(f"no coding of {context.label} takes every value")
+    return None
 
 
 def _decode_plane(
-    row: PlaneRow, coding: Coding, payload: bytes, pixels: NDArray[np.bool_], size: tuple[int, int]
+    row: PlaneRow, coding: Coding, payload: memoryview, pixels: NDArray[np.bool_], size: tuple[int, int]
 ) -> Array:
     spec = label_of(row.name)
     values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(spec.name, row.origin))
@@ -240,4 +261,4 @@ def _unpack_bits(payload: memoryview, size: tuple[int, int]) -> NDArray[np.bool_
 def _depth_origin(parameters: Mapping[str, Any], name: str) -> float:
     """Depth of the model origin, mm: the sampled parameter of that view, or 0 where there is none of use."""
     origin = float(parameters.get(name.removesuffix("depth") + "origin_depth") or 0.0)
-    return origin if abs(origin) <= LARGEST_ORIGIN_MM else 0.0
+    return float(np.float32(origin)) if abs(origin) <= LARGEST_ORIGIN_MM else 0.0

@@ -9,10 +9,10 @@ from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LABELS, PARAMETER_LABELS, LabelSpec
 
 # Raised when the meaning of stored bytes changes.
-LABEL_SCHEMA_VERSION = 1
+LABEL_SCHEMA_VERSION = 2
 VIEW_PREFIXES: dict[str, tuple[str, ...]] = {"images": ("",), "pairs": ("source_", "target_")}
 PICTURE_CODECS = {"jpeg": ("jpg", "jpeg-q95-444"), "png": ("png", "png-sub-huffman")}
-LABELS_CODEC = "planes-1-zstd1"
+LABELS_CODEC = "planes-2-zstd1"
 META_CODEC = "json"
 
 

@@ -21,8 +21,10 @@ from synthgen.core.label_spec import (
 )
 
 Array = NDArray[Any]
-Prediction = Literal["none", "left", "slope"]
+Packing = Literal["words", "twelve", "left", "slope"]
 _DIFFERENCES = {"left": 1, "slope": 2}
+# A difference in one byte: 127 is none, 255 says that it is stored elsewhere.
+_ZERO, _LARGE = 127, 255
 
 # float16 keeps albedo within 1e-3 below 2 and shading within 1e-2 below 32.
 _FLOAT16_LIMITS = {"albedo": 2.0, "shading": 32.0}
@@ -41,17 +43,19 @@ class PlaneContext:
 class Coding:
     """One way of storing a masked plane. `number` is part of the format: append, never renumber.
 
-    word: unsigned type of one stored word; words: words per pixel (C'); prediction: see `encode_words`;
-    quantize(values (C, n), context) -> words (C', n) or None when out of range; restore is its inverse.
+    word: unsigned type of one stored word; words: words per pixel (C'); packing: see `encode_words`;
+    quantize(values (C, n), context) -> words (C', n) or None when out of range; restore is its inverse;
+    compressed: the words go through zstd, for planes whose differences are too large for one byte.
     """
 
     number: int
     name: str
     word: type[np.unsignedinteger[Any]]
     words: int
-    prediction: Prediction
+    packing: Packing
     quantize: Callable[[Array, PlaneContext], Array | None]
     restore: Callable[[Array, PlaneContext], Array]
+    compressed: bool = False
 
 
 def _quantize_id16(values: Array, context: PlaneContext) -> Array | None:
@@ -67,15 +71,24 @@ def _restore_id(words: Array, context: PlaneContext) -> Array:
 
 
 def _quantize_barycentric(values: Array, context: PlaneContext) -> Array | None:
-    first, second, third = values
-    if values.size and not (values.min() >= -1e-4 and np.abs(first + second + third - 1.0).max() < 1e-4):
+    if values.size == 0:
+        return np.zeros((2, 0), np.uint16)
+    total = values[0] + values[1]
+    total += values[2]
+    least = values.min()
+    if not (least >= -1e-4 and total.min() > 1.0 - 1e-4 and total.max() < 1.0 + 1e-4):
         return None
-    words: Array = (np.clip(values[:2], 0.0, 1.0) * np.float32(BARYCENTRIC_STEPS) + np.float32(0.5)).astype(np.uint16)
+    steps = values[:2] * np.float32(BARYCENTRIC_STEPS)
+    if least < 0.0 or steps.max() > BARYCENTRIC_STEPS:
+        steps = np.clip(steps, 0.0, BARYCENTRIC_STEPS)
+    steps += np.float32(0.5)
+    words: Array = steps.astype(np.uint16)
     # Two weights rounded up may exceed one together, and the third would become negative.
-    excess = words[0].astype(np.int32) + words[1] - BARYCENTRIC_STEPS
-    if excess.size and excess.max() > 0:
-        for pixel in np.flatnonzero(excess > 0):
-            words[int(words[1, pixel] > words[0, pixel]), pixel] -= np.uint16(excess[pixel])
+    room = np.uint16(BARYCENTRIC_STEPS) - words[0]
+    above = words[1] > room
+    if above.any():
+        for pixel in np.flatnonzero(above):
+            words[int(words[1, pixel] > words[0, pixel]), pixel] -= words[1, pixel] - room[pixel]
     return words
 
 
@@ -88,10 +101,13 @@ def _restore_barycentric(words: Array, context: PlaneContext) -> Array:
 
 
 def _quantize_depth(values: Array, context: PlaneContext) -> Array | None:
-    relative = values.astype(np.float64) - context.origin
-    if relative.size and max(-relative.min(), relative.max()) > DEPTH_HALF_RANGE_MM:
+    steps = values - np.float32(context.origin)
+    if steps.size and not (steps.min() >= -DEPTH_HALF_RANGE_MM and steps.max() <= DEPTH_HALF_RANGE_MM):
         return None
-    return np.rint((relative + DEPTH_HALF_RANGE_MM) * (1.0 / DEPTH_STEP_MM)).astype(np.uint16)
+    steps += np.float32(DEPTH_HALF_RANGE_MM)
+    steps *= np.float32(1.0 / DEPTH_STEP_MM)
+    steps += np.float32(0.5)
+    return steps.astype(np.uint16)
 
 
 def _restore_depth(words: Array, context: PlaneContext) -> Array:
@@ -100,17 +116,21 @@ def _restore_depth(words: Array, context: PlaneContext) -> Array:
 
 def _quantize_normals(values: Array, context: PlaneContext) -> Array | None:
     """Octahedral map about the viewing axis: normals that face the camera (z < 0) lie in the unfolded middle."""
-    length = np.abs(values).sum(axis=0)
-    if length.size and not 0.9 < length.min() <= length.max() < 2.0:
+    half = np.float32(NORMAL_STEPS / 2)
+    scale, *others = np.abs(values)
+    for other in others:
+        scale += other
+    if scale.size and not (scale.min() > 0.9 and scale.max() < 2.0):
         return None  # not unit vectors
-    pair: Array = values[:2] / length
+    np.divide(half, scale, out=scale)
+    pair: Array = values[:2] * scale
     away = np.flatnonzero(values[2] > 0.0)
     if away.size:
-        folded = pair[:, away]
-        pair[:, away] = (1.0 - np.abs(folded[::-1])) * np.where(folded >= 0.0, 1.0, -1.0)
-    pair += np.float32(1.0)
-    pair *= np.float32(NORMAL_STEPS / 2)
-    return np.rint(pair, out=pair).astype(np.uint16)
+        first, second = pair[0].take(away), pair[1].take(away)
+        pair[0][away] = np.copysign(half - np.abs(second), first)
+        pair[1][away] = np.copysign(half - np.abs(first), second)
+    pair += half + np.float32(0.5)
+    return pair.astype(np.uint16)
 
 
 def _restore_normals(words: Array, context: PlaneContext) -> Array:
@@ -129,7 +149,7 @@ def _restore_normals(words: Array, context: PlaneContext) -> Array:
 
 
 def _quantize_unit(values: Array, context: PlaneContext) -> Array | None:
-    if values.size and (values.min() < 0.0 or values.max() > 1.0):
+    if values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
         return None
     return np.rint(values * np.float32(_UNIT_STEPS)).astype(np.uint16)
 
@@ -140,10 +160,10 @@ def _restore_unit(words: Array, context: PlaneContext) -> Array:
 
 def _quantize_flow(signed: type, unsigned: type, limit: float) -> Callable[[Array, PlaneContext], Array | None]:
     def quantize(values: Array, context: PlaneContext) -> Array | None:
-        steps = np.rint(values.astype(np.float64) * (1.0 / FLOW_STEP_PX))
-        if steps.size and max(-steps.min(), steps.max()) > limit:
+        if values.size and not (values.min() >= -limit * FLOW_STEP_PX and values.max() <= limit * FLOW_STEP_PX):
             return None
-        return steps.astype(signed).view(unsigned)
+        steps = values * np.float32(1.0 / FLOW_STEP_PX)
+        return np.rint(steps, out=steps).astype(signed).view(unsigned)
 
     return quantize
 
@@ -155,7 +175,7 @@ def _restore_flow(words: Array, context: PlaneContext) -> Array:
 
 def _quantize_float16(values: Array, context: PlaneContext) -> Array | None:
     limit = _FLOAT16_LIMITS.get(context.label, 0.0)
-    if values.size and max(-values.min(), values.max()) >= limit:
+    if values.size and not (values.min() > -limit and values.max() < limit):
         return None
     return values.astype(np.float16).view(np.uint16)
 
@@ -165,26 +185,26 @@ def _restore_float16(words: Array, context: PlaneContext) -> Array:
 
 
 def _quantize_float32(values: Array, context: PlaneContext) -> Array | None:
-    return values.view(np.uint32)
+    return values.view(np.uint32) if np.isfinite(values).all() else None
 
 
 def _restore_float32(words: Array, context: PlaneContext) -> Array:
     return words.view(np.float32)
 
 
-ID16 = Coding(10, "id16", np.uint16, 1, "left", _quantize_id16, _restore_id)
-ID32 = Coding(11, "id32", np.uint32, 1, "left", _quantize_id32, _restore_id)
-BARYCENTRIC16 = Coding(12, "barycentric16", np.uint16, 2, "none", _quantize_barycentric, _restore_barycentric)
+ID16 = Coding(10, "id16", np.uint16, 1, "words", _quantize_id16, _restore_id)
+ID32 = Coding(11, "id32", np.uint32, 1, "words", _quantize_id32, _restore_id)
+BARYCENTRIC16 = Coding(12, "barycentric16", np.uint16, 2, "words", _quantize_barycentric, _restore_barycentric)
 DEPTH16 = Coding(13, "depth16", np.uint16, 1, "slope", _quantize_depth, _restore_depth)
-OCTAHEDRAL12 = Coding(14, "octahedral12", np.uint16, 2, "slope", _quantize_normals, _restore_normals)
-UNIT16_2 = Coding(15, "unit16x2", np.uint16, 2, "slope", _quantize_unit, _restore_unit)
-UNIT16_3 = Coding(16, "unit16x3", np.uint16, 3, "slope", _quantize_unit, _restore_unit)
+OCTAHEDRAL12 = Coding(14, "octahedral12", np.uint16, 2, "twelve", _quantize_normals, _restore_normals)
+UNIT16_2 = Coding(15, "unit16x2", np.uint16, 2, "slope", _quantize_unit, _restore_unit, True)
+UNIT16_3 = Coding(16, "unit16x3", np.uint16, 3, "slope", _quantize_unit, _restore_unit, True)
 FLOW16 = Coding(17, "flow16", np.uint16, 2, "slope", _quantize_flow(np.int16, np.uint16, 32767), _restore_flow)
-FLOW32 = Coding(18, "flow32", np.uint32, 2, "slope", _quantize_flow(np.int32, np.uint32, 2.0**31 - 1), _restore_flow)
-FLOAT16_3 = Coding(19, "float16x3", np.uint16, 3, "left", _quantize_float16, _restore_float16)
-FLOAT32_1 = Coding(20, "float32x1", np.uint32, 1, "left", _quantize_float32, _restore_float32)
-FLOAT32_2 = Coding(21, "float32x2", np.uint32, 2, "left", _quantize_float32, _restore_float32)
-FLOAT32_3 = Coding(22, "float32x3", np.uint32, 3, "left", _quantize_float32, _restore_float32)
+FLOW32 = Coding(18, "flow32", np.uint32, 2, "slope", _quantize_flow(np.int32, np.uint32, 2.0**31 - 128), _restore_flow)
+FLOAT16_3 = Coding(19, "float16x3", np.uint16, 3, "left", _quantize_float16, _restore_float16, True)
+FLOAT32_1 = Coding(20, "float32x1", np.uint32, 1, "left", _quantize_float32, _restore_float32, True)
+FLOAT32_2 = Coding(21, "float32x2", np.uint32, 2, "left", _quantize_float32, _restore_float32, True)
+FLOAT32_3 = Coding(22, "float32x3", np.uint32, 3, "left", _quantize_float32, _restore_float32, True)
 
 # Label -> codings in the order in which they are tried.
 MASKED_CODINGS: dict[str, tuple[Coding, ...]] = {
@@ -201,36 +221,98 @@ MASKED_CODINGS: dict[str, tuple[Coding, ...]] = {
 }
 
 
-def encode_words(words: Array, prediction: Prediction) -> bytes:
-    """Bytes of words (C, n) in row order: differences to the prediction, signs folded in, split by byte.
+def encode_words(words: Array, coding: Coding) -> bytes:
+    """Bytes of words (C, n) in row order, by the packing and compression of their coding.
 
-    "left" predicts the word before; "slope" predicts that the last step goes on, so that only curvature remains of a
-    smooth surface. Arithmetic wraps around: every word survives.
+    "words" stores them as they are, "twelve" two of 12 bits in three bytes. "left" and "slope" store differences to a
+    prediction: the word before, or that the last step goes on, so that only curvature remains of a smooth surface.
+    Differences wrap around: every word survives. They take one byte each, the rare large ones their full width after
+    them (`_pack_differences`); for zstd their signs are folded in and they are split by byte.
     """
-    if prediction != "none":
-        for _ in range(_DIFFERENCES[prediction]):
-            change = words.copy()
-            change[:, 1:] -= words[:, :-1]
-            words = change
-        signed = words.view(f"i{words.dtype.itemsize}")
-        words = ((signed << 1) ^ (signed >> (8 * words.dtype.itemsize - 1))).view(words.dtype)
-    return b"".join((words >> (8 * byte)).astype(np.uint8).tobytes() for byte in range(words.dtype.itemsize))
+    if coding.packing == "words":
+        return words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
+    if coding.packing == "twelve":
+        return _pack_twelve(words)
+    change = words
+    for _ in range(_DIFFERENCES[coding.packing]):
+        before, change = change, np.empty_like(change)
+        change[:, :1] = before[:, :1]
+        np.subtract(before[:, 1:], before[:, :-1], out=change[:, 1:])
+    if not coding.compressed:
+        return _pack_differences(change)
+    width = words.dtype.itemsize
+    signed = change.view(f"i{width}")
+    folded = ((signed << 1) ^ (signed >> (8 * width - 1))).view(words.dtype)
+    return b"".join((folded >> (8 * byte)).astype(np.uint8).tobytes() for byte in range(width))
 
 
-def decode_words(data: bytes, coding: Coding, count: int) -> Array:
-    """The words (C, count) that `encode_words` turned into `data`; data must have the right size."""
-    width = np.dtype(coding.word).itemsize
-    split = np.frombuffer(data, np.uint8).reshape(width, coding.words, count)
-    words = split[0].astype(coding.word)
-    for byte in range(1, width):
-        words |= split[byte].astype(coding.word) << coding.word(8 * byte)
-    if coding.prediction == "none":
-        return words
-    one = words.dtype.type(1)
-    words = (words >> one) ^ (~(words & one) + one)
+def decode_words(data: bytes | memoryview, coding: Coding, count: int) -> Array:
+    """The words (C, count) that `encode_words` turned into `data`. Raises ValueError for data of another size."""
+    shape, word = (coding.words, count), np.dtype(coding.word)
+    if coding.packing == "words":
+        return np.frombuffer(data, word.newbyteorder("<")).astype(word).reshape(shape)
+    if coding.packing == "twelve":
+        return _unpack_twelve(data, shape)
+    words = _unfold(data, word, shape) if coding.compressed else _unpack_differences(data, word, shape)
     for channel in range(coding.words):
         sums = words[channel]
-        for _ in range(_DIFFERENCES[coding.prediction]):
+        for _ in range(_DIFFERENCES[coding.packing]):
             sums = np.add.accumulate(sums)  # in 64 bits, which is faster, and wraps to the same
         words[channel] = sums
     return words
+
+
+def stored_sizes(coding: Coding, count: int) -> tuple[int, int]:
+    """The least and the most bytes that `encode_words` makes of (C, count) words."""
+    whole = coding.words * count * np.dtype(coding.word).itemsize
+    if coding.packing == "twelve":
+        return 3 * count, 3 * count
+    if coding.compressed or coding.packing == "words":
+        return whole, whole
+    return coding.words * count, coding.words * count + whole
+
+
+def _pack_twelve(words: Array) -> bytes:
+    """The low bytes of words (2, n) uint16, then n bytes of their upper four bits."""
+    upper = words >> np.uint16(8)
+    upper[1] <<= np.uint16(4)
+    upper[0] |= upper[1]
+    return words.astype(np.uint8).tobytes() + upper[0].astype(np.uint8).tobytes()
+
+
+def _unpack_twelve(data: bytes | memoryview, shape: tuple[int, int]) -> Array:
+    first, second, upper = np.frombuffer(data, np.uint8).astype(np.uint16).reshape(3, shape[1])
+    return np.stack([first | (upper & np.uint16(15)) << np.uint16(8), second | (upper >> np.uint16(4)) << np.uint16(8)])
+
+
+def _pack_differences(change: Array) -> bytes:
+    """A byte of difference + 127 for each word, then those of 255 and more at full width; "255" says so."""
+    change += change.dtype.type(_ZERO)
+    change = change.reshape(-1)
+    large = np.flatnonzero(change >= _LARGE)
+    small = change.astype(np.uint8)
+    small[large] = _LARGE
+    wide = change.take(large)
+    return small.tobytes() + wide.astype(wide.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _unpack_differences(data: bytes | memoryview, word: np.dtype[Any], shape: tuple[int, int]) -> Array:
+    small = np.frombuffer(data, np.uint8, shape[0] * shape[1])
+    change = small.astype(word)
+    large = np.flatnonzero(small == _LARGE)
+    wide = np.frombuffer(data, word.newbyteorder("<"), offset=small.size)
+    if wide.size != large.size:
+        raise ValueError(f"{large.size} large differences are announced, {wide.size} are there")
+    change[large] = wide
+    change -= word.type(_ZERO)
+    return change.reshape(shape)
+
+
+def _unfold(data: bytes | memoryview, word: np.dtype[Any], shape: tuple[int, int]) -> Array:
+    split = np.frombuffer(data, np.uint8).reshape(word.itemsize, *shape)
+    folded = split[0].astype(word)
+    for byte in range(1, word.itemsize):
+        folded |= split[byte].astype(word) << word.type(8 * byte)
+    one = word.type(1)
+    change: Array = (folded >> one) ^ (~(folded & one) + one)
+    return change

@@ -20,12 +20,10 @@ def tar_header(name: str, length: int) -> bytes:
     encoded = name.encode("ascii")
     if len(encoded) > 100 or length > _LARGEST_MEMBER:
         raise ValueError(f"member {name!r} of {length} bytes does not fit a USTAR header")
-    header = _TEMPLATE.copy()
     size = b"%011o\0" % length
-    header[: len(encoded)] = encoded
-    header[124:136] = size
-    header[148:156] = b"%06o\0 " % (_TEMPLATE_SUM + sum(encoded) + sum(size))
-    return bytes(header)
+    checksum = b"%06o\0 " % (_TEMPLATE_SUM + sum(encoded) + sum(size))
+    fill = _TEMPLATE[len(encoded) : 124]
+    return b"".join((encoded, fill, size, _TEMPLATE[136:148], checksum, _TEMPLATE[156:]))
 
 
 def tar_padding(length: int) -> bytes:

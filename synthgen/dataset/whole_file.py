@@ -43,8 +43,10 @@ class _Sink:
             self._stream = temporary.open("wb", buffering=1 << 20)
 
     def write(self, data: bytes, /) -> None:
-        with self._explained():
+        try:
             self._stream.write(data)
+        except OSError as error:
+            raise write_error(self._path, error) from error
 
     def publish(self) -> None:
         with self._explained():

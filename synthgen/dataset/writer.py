@@ -1,16 +1,16 @@
 """Samples become a shard: tar bytes on a stream, and the index that describes them."""
 
 import hashlib
-import math
-import zlib
 from collections.abc import Mapping, Sequence
+from math import fsum, isfinite
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
 from synthgen.dataset.index import ShardIndex, shard_file
 from synthgen.dataset.layout import SampleLayout
-from synthgen.dataset.tar import END, member_name, tar_header, tar_padding
+from synthgen.dataset.tar import BLOCK, END, member_name, tar_header, tar_padding
 
 
 class ByteSink(Protocol):
@@ -47,14 +47,15 @@ class ShardWriter:
         entries = []
         position = self._position
         for (suffix, _), content in zip(self._layout.members, members, strict=True):
-            header, padding = tar_header(member_name(index, suffix), len(content)), tar_padding(len(content))
-            parts += [header, content, padding]
-            entries.append((position + len(header), len(content), zlib.crc32(content)))
-            position += len(header) + len(content) + len(padding)
+            length = len(content)
+            position += BLOCK
+            entries.append((position, length, crc32(content)))
+            parts += (tar_header(member_name(index, suffix), length), content, tar_padding(length))
+            position += length + len(parts[-1])
         self._entries.append(entries)
         self._write(b"".join(parts))
         for name, value in checks.items():
-            if math.isfinite(value):
+            if isfinite(value):
                 self._checks.setdefault(name, []).append(float(value))
 
     def finish(self, fingerprint: str, versions: Mapping[str, str]) -> ShardIndex:
@@ -82,4 +83,4 @@ class ShardWriter:
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:
-    return {"min": min(values), "mean": math.fsum(values) / len(values), "max": max(values)}
+    return {"min": min(values), "mean": fsum(values) / len(values), "max": max(values)}

@@ -251,8 +251,8 @@ def test_stored_bytes_are_pinned() -> None:
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(labels), read_across_frames=True) as stream:
         content = stream.read()
     table = labels[: 8 + struct.unpack("<I", labels[4:8])[0]]
-    assert LABEL_SCHEMA_VERSION == 1
-    assert hashlib.sha256(content).hexdigest() == "ede1b55233989d70537c76e8614fa083b10b5779d766f20165cbb6b70c62f67d"
+    assert LABEL_SCHEMA_VERSION == 2
+    assert hashlib.sha256(content).hexdigest() == "1b7b25f601299e771010076b1e4c06adb6cf2db9ca40171d2277f57f1270a8b3"
     assert len(table) == 401
     assert meta == b'{"checks":{},"index":11,"parameters":{"source_a":1,"target_b":[0.5]}}'
 

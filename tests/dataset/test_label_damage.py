@@ -12,7 +12,7 @@ from dataset_fakes import image_layout, image_sample, pair_layout, pair_sample
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.label_planes import LabelPlanes
-from synthgen.dataset.label_table import PlaneRow, pack_table, unpack_table
+from synthgen.dataset.label_table import PlaneRow, pack_row, pack_table, unpack_table
 
 SIZE = (24, 32)
 
@@ -54,8 +54,8 @@ def test_a_small_member_cannot_ask_for_much_memory() -> None:
     data, planes = member()
     table, start = unpack_table(data, image_layout(SIZE))
     bomb = zstandard.ZstdCompressor(level=3).compress(bytes(1 << 30))
-    rest = data[start + table.dense_stored :]
-    bad = pack_table(replace(table, dense_stored=len(bomb)), SIZE) + bomb + rest
+    rest = data[start + table.compressed :]
+    bad = pack_table([pack_row(row) for row in table.rows], len(bomb), SIZE) + bomb + rest
     tracemalloc.start()
     try:
         with pytest.raises(DatasetError, match="bytes its table says"):
@@ -72,7 +72,7 @@ def test_tables_that_do_not_fit_the_dataset_are_refused() -> None:
     rows, body = list(table.rows), data[start:]
 
     def packed(rows: list[PlaneRow], size: tuple[int, int] = SIZE) -> bytes:
-        return pack_table(replace(table, rows=tuple(rows)), size) + body
+        return pack_table([pack_row(row) for row in rows], table.compressed, size) + body
 
     def changed(number: int, **fields: Any) -> bytes:
         return packed([*rows[:number], replace(rows[number], **fields), *rows[number + 1 :]])
@@ -81,6 +81,9 @@ def test_tables_that_do_not_fit_the_dataset_are_refused() -> None:
     cases = [
         changed(number["depth"], count=SIZE[0] * SIZE[1] + 1),
         changed(number["depth"], mask_row=5),
+        changed(number["depth"], stored=rows[number["depth"]].stored + 1),
+        changed(number["depth"], stored=0),
+        changed(number["normals"], stored=2**32 - 1),
         changed(number["depth"], origin=float("nan")),
         changed(number["depth"], coding=12),
         changed(number["depth"], coding=99),

@@ -1,5 +1,7 @@
 """Codings of masked planes: exact words, declared worst errors, values that a coding must refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset import planes
-from synthgen.dataset.planes import PlaneContext, decode_words, encode_words
+from synthgen.dataset.planes import PlaneContext, decode_words, encode_words, stored_sizes
 
 
 def codings() -> list[planes.Coding]:
@@ -19,20 +21,40 @@ def codings() -> list[planes.Coding]:
 def test_any_words_come_back(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     for coding in codings():
-        top = np.iinfo(coding.word).max
+        top = 4095 if coding.packing == "twelve" else np.iinfo(coding.word).max
         words = rng.integers(0, top, (coding.words, count), coding.word, endpoint=True)
-        data = encode_words(words, coding.prediction)
-        assert len(data) == words.nbytes
+        words[:, 1::2] = words[:, :-1:2]  # small differences too
+        data = encode_words(words, coding)
+        least, most = stored_sizes(coding, count)
+        assert least <= len(data) <= most
         np.testing.assert_array_equal(decode_words(data, coding, count), words)
 
 
-def test_predictions_by_hand() -> None:
+def test_packings_by_hand() -> None:
     words = np.array([[10, 13, 20, 500]], np.uint16)
-    assert encode_words(words, "none") == bytes([10, 13, 20, 500 % 256, 0, 0, 0, 1])
-    # steps 10, 3, 7, 480; signs folded in: 20, 6, 14, 960
-    assert encode_words(words, "left") == bytes([20, 6, 14, 960 % 256, 0, 0, 0, 3])
-    # changes of the step 10, -7, 4, 473; folded: 20, 13, 8, 946
-    assert encode_words(words, "slope") == bytes([20, 13, 8, 946 % 256, 0, 0, 0, 3])
+    coding = planes.DEPTH16
+    assert encode_words(words, replace(coding, packing="words")) == bytes([10, 0, 13, 0, 20, 0, 500 % 256, 1])
+    # steps 10, 3, 7, 480; in a byte with 127 for none: 137, 130, 134, and 480 + 127 = 607 at full width
+    left = replace(coding, packing="left")
+    assert encode_words(words, left) == bytes([137, 130, 134, 255, 607 % 256, 607 // 256])
+    # changes of the step 10, -7, 4, 473; in a byte: 137, 120, 131, and 600 at full width
+    assert encode_words(words, coding) == bytes([137, 120, 131, 255, 600 % 256, 600 // 256])
+    # for zstd: steps with signs folded in (20, 6, 14, 960), low bytes before high bytes
+    assert encode_words(words, replace(left, compressed=True)) == bytes([20, 6, 14, 960 % 256, 0, 0, 0, 3])
+    pair = np.array([[0x123, 0xFFF], [0x456, 0x001]], np.uint16)
+    assert encode_words(pair, planes.OCTAHEDRAL12) == bytes([0x23, 0xFF, 0x56, 0x01, 0x41, 0x0F])
+
+
+@pytest.mark.parametrize("size", [4, 6, 9])
+def test_differences_of_another_size_are_refused(size: int) -> None:
+    """Four words, one of them large: six bytes."""
+    data = encode_words(np.array([[10, 13, 20, 500]], np.uint16), planes.DEPTH16)
+    assert len(data) == 6
+    if size == 6:
+        assert decode_words(data, planes.DEPTH16, 4).tolist() == [[10, 13, 20, 500]]
+        return
+    with pytest.raises(ValueError):
+        decode_words((data + bytes(3))[:size], planes.DEPTH16, 4)
 
 
 def largest_error(label: str, values: np.ndarray, origin: float = 0.0) -> float:
