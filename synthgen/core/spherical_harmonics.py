@@ -21,6 +21,8 @@ SH_FACTORS = np.array(
     + [sqrt(5 / (16 * pi)), sqrt(15 / (4 * pi)), sqrt(15 / (16 * pi))]
 )
 
+_HALF, _ROOT = 0.5, sqrt(0.75)
+
 Floats = NDArray[np.float64]
 
 
@@ -60,10 +62,29 @@ def rotate_sh(coefficients: ArrayLike, rotation: ArrayLike) -> Floats:
     return rotation_matrix_sh(rotation) @ np.asarray(coefficients, np.float64)
 
 
-def rotate_sh_y(coefficients: ArrayLike, angle: float) -> Floats:
-    """(..., 9, C) coefficients of the same light turned by `angle` radians about +y: light from +z moves towards +x."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return rotate_sh(coefficients, [[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+def rotate_sh_y(coefficients: ArrayLike, angle: ArrayLike) -> Floats:
+    """(..., 9, C) coefficients of the same light turned by `angle` radians about +y: light from +z moves towards +x.
+
+    angle: a number, or (...) one for each of the lights.
+    """
+    turn = np.asarray(angle, np.float64)[..., None]
+    cosine, sine, cosine_twice, sine_twice = np.cos(turn), np.sin(turn), np.cos(2 * turn), np.sin(2 * turn)
+    ambient, y, z, x, xy, yz, zz, xz, xx_yy = np.moveaxis(np.asarray(coefficients, np.float64), -2, 0)
+    # In the plane of x and z, order 2 has a part that does not turn, and with xz a pair that turns twice as fast.
+    still, fast = _HALF * zz + _ROOT * xx_yy, _ROOT * zz - _HALF * xx_yy
+    fast, xz = cosine_twice * fast - sine_twice * xz, sine_twice * fast + cosine_twice * xz
+    turned = [
+        np.broadcast_to(ambient, fast.shape),
+        np.broadcast_to(y, fast.shape),
+        cosine * z - sine * x,
+        sine * z + cosine * x,
+        cosine * xy + sine * yz,
+        cosine * yz - sine * xy,
+        _HALF * still + _ROOT * fast,
+        xz,
+        _ROOT * still - _HALF * fast,
+    ]
+    return np.stack(turned, axis=-2)
 
 
 def cap_sh(axis: ArrayLike, half_angle: float) -> Floats:

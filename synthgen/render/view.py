@@ -86,7 +86,7 @@ def _paint_heads(scenes: Sequence[SceneParams], heads: Heads, assets: RenderAsse
     """Albedo and light of every head, for pictures `factor` times as large as the scenes'."""
     device = heads.vertices.device
     counts = np.diff(heads.first_face)
-    lights = np.stack([_radiance(scene, assets) for scene in scenes]).repeat(counts, axis=0)
+    lights = _radiance(scenes, assets).repeat(counts, axis=0)
     pixels_per_mm = np.array([face.scale for face in heads.faces]) * factor
     albedo = HeadAlbedo(
         torch.from_numpy(padded_absorbance(np.stack([absorbance(face.skin) for face in heads.faces]))).to(device),
@@ -120,10 +120,13 @@ def _supersampled_colour(
     return torch.cat(coarse)
 
 
-def _radiance(scene: SceneParams, assets: RenderAssets) -> np.ndarray:
+def _radiance(scenes: Sequence[SceneParams], assets: RenderAssets) -> np.ndarray:
+    """(N, 9, 3) float64 radiance of each picture's environment, turned and scaled."""
     environments = assets.lights.coefficients
-    environment = environments[int(scene.light.pick * len(environments))]
-    return scene.light.intensity * rotate_sh_y(environment, scene.light.rotation)
+    picked = [int(scene.light.pick * len(environments)) for scene in scenes]
+    intensity = np.array([scene.light.intensity for scene in scenes])
+    turned = rotate_sh_y(environments[picked], [scene.light.rotation for scene in scenes])
+    return intensity[:, None, None] * turned
 
 
 def _textures(heads: Heads, assets: RenderAssets, device: torch.device) -> torch.Tensor:

@@ -82,12 +82,11 @@ def _inverse_pca(pca: bytes) -> NDArray[np.float64]:
 
 def _sample_actions(section: ActionsExpression, model: MorphableModel, rng: np.random.Generator) -> NDArray[np.float64]:
     ranges = model.expression_range.tolist()  # plain numbers: this runs once a face
-    coefficients = np.zeros(len(ranges))
+    coefficients = [0.0] * len(ranges)
     groups = movements(model.expression_names)
-    count = min(max(round(float(section.active.sample(rng, 1)[0])), 0), len(groups))
-    for group in np.argsort(rng.random(len(groups)))[:count]:
-        weight = float(section.weight.sample(rng, 1)[0])
-        difference = float(section.asymmetry.sample(rng, 1)[0])
+    count = min(max(round(section.active.draw(rng)), 0), len(groups))
+    for group in rng.random(len(groups)).argsort()[:count].tolist():
+        weight, difference = section.weight.draw(rng), section.asymmetry.draw(rng)
         downwards = rng.random() < 0.5
         columns = groups[group].columns
         for column, side in zip(columns, (0.5, -0.5), strict=False):
@@ -95,11 +94,11 @@ def _sample_actions(section: ActionsExpression, model: MorphableModel, rng: np.r
             end = low if downwards and low < 0 else high
             share = weight * (1 + side * difference) if len(columns) == 2 else weight
             coefficients[column] = min(max(share * end, low), high)
+    names = model.expression_names
     for dependant, leader in CLOSES_WITH.items():
-        if dependant in model.expression_names and rng.random() < CLOSE_PROBABILITY:
-            opened = coefficients[model.expression_names.index(leader)]
-            coefficients[model.expression_names.index(dependant)] = opened * rng.random()
-    return coefficients
+        if dependant in names and rng.random() < CLOSE_PROBABILITY:
+            coefficients[names.index(dependant)] = coefficients[names.index(leader)] * rng.random()
+    return np.array(coefficients)
 
 
 def _limit_dependants(weights: NDArray[np.float64], model: MorphableModel) -> NDArray[np.float64]:

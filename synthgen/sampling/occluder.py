@@ -1,5 +1,7 @@
 """Shapes in front of the face."""
 
+from math import pi
+
 import numpy as np
 
 from synthgen.recipe.sections import Occluders
@@ -14,20 +16,21 @@ def sample_occluders(
     section: Occluders, face: FaceParams, box: FaceBox, size: tuple[int, int], random: np.random.Generator
 ) -> tuple[OccluderParams, ...]:
     """Occluders of one picture, about the main face; the last one is in front."""
-    count = min(max(round(float(section.count.sample(random, 1)[0])), 0), 16)
+    count = min(max(round(section.count.draw(random)), 0), 16)
     shapes = []
     for _ in range(count):
-        kind = section.kinds[int(random.integers(len(section.kinds)))]
-        centre = face.centre + random.uniform(-REACH, REACH, 2) * box.side * face.scale
+        # All uniform numbers at once: six calls take 10 us more.
+        kind, right, down, turn, pick, seed = random.random(6).tolist()
+        offset = np.array([2 * right - 1, 2 * down - 1]) * (REACH * box.side * face.scale)
         shapes.append(
             OccluderParams(
-                kind=kind,
-                centre=centre,
+                kind=section.kinds[int(kind * len(section.kinds))],
+                centre=face.centre + offset,
                 size=np.maximum(section.size.sample(random, 2), 0.01) * size[0],
-                angle=float(random.uniform(-np.pi, np.pi)),
+                angle=(2 * turn - 1) * pi,
                 colour=section.colour.sample(random, 3),
-                pick=float(random.random()),
-                seed=int(random.integers(2**31)),
+                pick=pick,
+                seed=int(seed * 2**31),
             )
         )
     return tuple(shapes)

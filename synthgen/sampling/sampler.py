@@ -1,5 +1,7 @@
 """(recipe, index) -> SceneParams: the only place that turns distributions into numbers."""
 
+from math import radians
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,11 +39,11 @@ def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int
 
     focal = None
     if isinstance(recipe.camera, PerspectiveCamera):
-        focal = float(recipe.camera.focal.sample(stream(Stream.CAMERA), 1)[0])
+        focal = recipe.camera.focal.draw(stream(Stream.CAMERA))
     faces = [_sample_face(recipe, model, box, index, view)]
     if recipe.faces.bounds()[1] > 1:
         faces_rng = stream(Stream.FACES)
-        count = int(np.clip(np.rint(recipe.faces.sample(faces_rng, 1)[0]), 1, 3))
+        count = min(max(round(recipe.faces.draw(faces_rng)), 1), 3)
         for number in range(1, count):
             other = _sample_face(recipe, model, box, index, view, number)
             faces.append(_stand_aside(other, faces[0], box, (height, width), faces_rng))
@@ -66,18 +68,18 @@ def _sample_face(
     height, width = recipe.size
     pose_rng = stream(Stream.POSE)
     pose = recipe.pose
-    degrees = [distribution.sample(pose_rng, 1)[0] for distribution in (pose.pitch_deg, pose.yaw_deg, pose.roll_deg)]
-    shift = pose.translation.sample(pose_rng, 2)
-    scale = float(pose.scale.sample(pose_rng, 1)[0])
+    degrees = [pose.pitch_deg.draw(pose_rng), pose.yaw_deg.draw(pose_rng), pose.roll_deg.draw(pose_rng)]
+    right, down = pose.translation.sample(pose_rng, 2).tolist()
+    scale = pose.scale.draw(pose_rng)
     albedo_rng = stream(Stream.ALBEDO)
     return FaceParams(
         identity=recipe.identity.sample(stream(Stream.IDENTITY), len(model.identity_basis)),
         expression=sample_expression(recipe.expression, model, stream(Stream.EXPRESSION)),
-        euler=np.radians(np.array(degrees)),
+        euler=np.radians(degrees),
         scale=scale * height / box.side,
-        centre=np.array([width / 2 + shift[0] * width, height / 2 + shift[1] * height]),
+        centre=np.array([(0.5 + right) * width, (0.5 + down) * height]),
         skin=sample_skin(albedo_rng),
-        texture=float(albedo_rng.random()),
+        texture=albedo_rng.random(),
     )
 
 
@@ -96,11 +98,11 @@ def _stand_aside(
 
 
 def _sample_light(recipe: Recipe, random: np.random.Generator) -> LightParams:
-    rotation = np.radians(recipe.light.rotation_deg.sample(random, 1)[0])
-    return LightParams(float(random.random()), float(rotation), float(recipe.light.intensity.sample(random, 1)[0]))
+    rotation = radians(recipe.light.rotation_deg.draw(random))
+    return LightParams(random.random(), rotation, recipe.light.intensity.draw(random))
 
 
 def _sample_sensor(recipe: Recipe, random: np.random.Generator) -> SensorParams:
     sensor = recipe.sensor
-    noise, blur, stops = (d.sample(random, 1)[0] for d in (sensor.noise, sensor.blur, sensor.exposure))
-    return SensorParams(max(float(noise), 0.0), max(float(blur), 0.0), float(2.0**stops), int(random.integers(2**31)))
+    noise, blur, stops = (distribution.draw(random) for distribution in (sensor.noise, sensor.blur, sensor.exposure))
+    return SensorParams(max(noise, 0.0), max(blur, 0.0), 2.0**stops, int(random.random() * 2**31))

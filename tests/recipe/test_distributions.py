@@ -138,6 +138,20 @@ def test_an_interrupted_sequence_of_draws_is_the_same_sequence() -> None:
     assert np.array_equal(whole, parts)
 
 
+CHOICE = {"distribution": "choice", "values": [4, -1, 0.5, 9], "weights": [6, 2, 1, 1]}
+
+
+@pytest.mark.parametrize("raw", [3, CHOICE, {**CHOICE, "weights": None}, MIXTURE, *(raw for raw, _ in CONTINUOUS)])
+def test_one_number_is_the_first_of_an_array_and_advances_the_generator_as_far(raw: Any) -> None:
+    distribution = ADAPTER.validate_python(raw)
+    one, array = np.random.default_rng(11), np.random.default_rng(11)
+    for _ in range(200):
+        number = distribution.draw(one)
+        assert type(number) is float
+        assert number == distribution.sample(array, 1)[0]
+        assert one.bit_generator.state == array.bit_generator.state
+
+
 def test_streams_samples_views_and_faces_are_independent() -> None:
     """Correlation of 4,000 pairs of draws: an independent pair stays below 4 standard errors."""
     normal = ADAPTER.validate_python({"distribution": "normal", "stddev": 1})

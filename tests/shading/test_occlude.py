@@ -125,6 +125,18 @@ def test_surface_is_about_the_colour_but_not_flat() -> None:
     np.testing.assert_array_equal(colour, again)
 
 
+def test_surfaces_differ_by_seed() -> None:
+    boxes = [occluder("box", (16, 16), (30, 30), colour=np.full(3, 0.5), seed=seed) for seed in range(20)]
+    assert len({render_occluders([box], (32, 32))[0].tobytes() for box in boxes}) == 20
+
+
+def test_bright_parts_keep_their_hue() -> None:
+    for seed in range(20):
+        orange = occluder("box", (32, 32), (64, 64), colour=np.array([1.0, 0.5, 0.0]), seed=seed)
+        colour, _ = render_occluders([orange], (64, 64))
+        np.testing.assert_allclose(colour[..., 1], colour[..., 0] / 2.0, atol=1)
+
+
 def test_bright_colours_do_not_wrap_around() -> None:
     white = occluder("box", (32, 32), (64, 64), colour=np.ones(3), seed=3)
     colour, _ = render_occluders([white], (64, 64))

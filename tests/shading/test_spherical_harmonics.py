@@ -111,6 +111,15 @@ def test_turn_about_y_takes_light_from_z_to_x() -> None:
     np.testing.assert_allclose(rotate_sh_y(batch, 0.7)[1], rotate_sh_y(light, 0.7))
 
 
+def test_turns_about_y_are_rotations_one_per_light() -> None:
+    lights, angles = RANDOM.normal(size=(20, 9, 3)), RANDOM.uniform(-9, 9, 20)
+    turned = rotate_sh_y(lights, angles)
+    for light, angle, one in zip(lights, angles, turned, strict=True):
+        cosine, sine = np.cos(angle), np.sin(angle)
+        by_matrix = rotate_sh(light, [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+        np.testing.assert_allclose(one, by_matrix, atol=1e-12)
+
+
 @pytest.mark.parametrize("half_angle", [0.1, 0.8, pi / 2, 2.5, pi])
 def test_cap_is_its_projection(half_angle: float) -> None:
     axis = np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8])
