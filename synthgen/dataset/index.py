@@ -138,4 +138,8 @@ def check_index(index: ShardIndex, fingerprint: str, layout: SampleLayout, sampl
     if (index.start, index.stop) != (samples.start, samples.stop):
         raise DatasetError(f"{where} holds samples {index.start}..{index.stop - 1}, expected {samples}")
     if index.members != layout.members:
-        raise DatasetError(f"{where} has members {index.members}, expected {layout.members}")
+        there, here = (", ".join(codec for _, codec in members) for members in (index.members, layout.members))
+        raise DatasetError(
+            f"{where} was written by another version of synthgen: its members are coded as {there}, this version "
+            f"reads {here}; read it with that version, or make the dataset again in another folder"
+        )

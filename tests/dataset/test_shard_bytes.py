@@ -13,7 +13,7 @@ from dataset_fakes import image_layout, image_sample, pair_layout, pair_sample
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.codecs import SampleCodec
-from synthgen.dataset.index import ShardIndex, index_from_json, index_to_json
+from synthgen.dataset.index import ShardIndex, check_index, index_from_json, index_to_json
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.tar import tar_header
 from synthgen.dataset.writer import ShardWriter
@@ -132,3 +132,11 @@ def test_well_hashed_nonsense_is_refused(change: dict[str, object]) -> None:
     content["index_sha256"] = hashlib.sha256(canonical).hexdigest()
     with pytest.raises(DatasetError, match=r"x\.json"):
         index_from_json(json.dumps(content).encode(), "x.json")
+
+
+def test_members_of_another_version_are_named() -> None:
+    layout = image_layout(SIZE)
+    index = write_shard(layout)[1]
+    old = replace(index, members=tuple((name, codec + "-old") for name, codec in index.members))
+    with pytest.raises(DatasetError, match=r"a\.json was written by another version.*-old.*this version reads"):
+        check_index(old, index.fingerprint, layout, range(index.start, index.stop), "a.json")
