@@ -40,9 +40,11 @@ SPARSE_POINTS = 1024
 ANY_BEHIND = f"""
     typedef float lanes __attribute__((ext_vector_type({LANES}), aligned(4)));
     typedef int numbers __attribute__((ext_vector_type({LANES}), aligned(4)));
-    const lanes px = *(const lanes*)(x.data + first);
-    const lanes py = *(const lanes*)(y.data + first);
-    const lanes pz = *(const lanes*)(z.data + first);
+    const int plane = position.strides[0] / sizeof(float);
+    const float* point = position.data + first;
+    const lanes px = *(const lanes*)point;
+    const lanes py = *(const lanes*)(point + plane);
+    const lanes pz = *(const lanes*)(point + 2 * plane);
     const numbers owner = *(const numbers*)(own.data + first);
     const lanes ea = (px - a.c[0]) * a.c[3] - (py - a.c[1]) * a.c[2];
     const lanes eb = (px - b.c[0]) * b.c[3] - (py - b.c[1]) * b.c[2];
@@ -54,9 +56,7 @@ ANY_BEHIND = f"""
 
 @wp.func_native(ANY_BEHIND)
 def any_behind(
-    x: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
-    y: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
-    z: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
+    position: wp.array2d(dtype=wp.float32),  # type: ignore[valid-type]
     own: wp.array(dtype=wp.int32),  # type: ignore[valid-type]
     first: wp.int32,
     a: wp.vec4,
@@ -184,9 +184,7 @@ def hide_behind(
 ):
     """Mark the points behind triangle t."""
     bound = bins.bound[n]
-    x = bins.position[n, 0]
-    y = bins.position[n, 1]
-    z = bins.position[n, 2]
+    position = bins.position[n]
     own = bins.own[n]
     box = box_of(k)
     right = float(bins.width) - 1.0
@@ -204,11 +202,11 @@ def hide_behind(
         j = bound[column * bins.height + first]
         stop = bound[column * bins.height + last]
         while j < stop:
-            if any_behind(x, y, z, own, j, a, b, c, front, t):
+            if any_behind(position, own, j, a, b, c, front, t):
                 for i in range(j, wp.min(j + STEP, stop)):
-                    e = edge_values(s, x[i], y[i])
+                    e = edge_values(s, position[0, i], position[1, i])
                     if own[i] != t and covers(s, e):
-                        if depth_at(s, barycentric_at(s, e)) + rule.tolerance < z[i]:
+                        if depth_at(s, barycentric_at(s, e)) + rule.tolerance < position[2, i]:
                             code[n, bins.origin[n, i]] = HIDDEN_CODE
             j += STEP
         column += 1
