@@ -255,4 +255,4 @@ DEFAULT_IMAGE_LABELS = (
     "landmarks_visibility",
     "parameters",
 )
-DEFAULT_PAIR_LABELS = ("image", "flow", "flow_backward", "matchability", "parameters")
+DEFAULT_PAIR_LABELS = ("image", "flow", "flow_backward", "matchability", "matchability_backward", "parameters")
