@@ -58,7 +58,14 @@ def test_dfc_recipes_hold_the_settings_of_the_paper() -> None:
         for distribution in (recipe.pose.yaw_deg, recipe.pose.pitch_deg, recipe.pose.roll_deg, recipe.pose.translation):
             assert isinstance(distribution, TruncatedNormal)
         assert recipe.occluders.kinds == ("box",) and recipe.occluders.count.bounds()[1] > 0
-        assert set(recipe.labels) == {"image", "flow", "flow_backward", "matchability", "parameters"}
+        assert set(recipe.labels) == {
+            "image",
+            "flow",
+            "flow_backward",
+            "matchability",
+            "matchability_backward",
+            "parameters",
+        }
     assert gray.background.kind == "gray" and coco.background.kind == "coco"
     assert gray.seed != coco.seed
 
