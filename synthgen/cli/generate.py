@@ -1,5 +1,6 @@
 """`synthgen generate`: the main job."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,3 +86,24 @@ def describe_run(summary: "RunSummary") -> None:
         f"{readable_seconds(summary.seconds)} ({rate:.1f} samples/s), {readable_bytes(summary.bytes)}, "
         f"{readable_bytes(summary.bytes / summary.built_samples)} per sample"
     )
+    empty = count_without_face(summary.path)
+    if empty:
+        say(
+            f"warning: {empty} of {summary.total_samples} samples have a picture without any face; "
+            "look at pose.translation and pose.scale"
+        )
+
+
+def count_without_face(folder: str) -> int:
+    """How many samples of a dataset have a picture in which no face surface is seen; 0 for one that is not local."""
+    import numpy as np
+
+    from synthgen.dataset.reader import open_dataset
+
+    if not Path(folder).is_dir():
+        return 0
+    table = open_dataset(folder, allow_incomplete=True).table
+    columns = [name for name in table.column_names if name.startswith("check_") and name.endswith("coverage")]
+    if not columns:
+        return 0
+    return int((np.column_stack([table[name].to_numpy() for name in columns]) == 0).any(axis=1).sum())
