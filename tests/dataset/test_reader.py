@@ -49,7 +49,8 @@ def test_pairs_and_matchability_policies(pairs_folder: Path) -> None:
     codes = pair_sample(7, SIZE, seed=3).arrays["matchability"]
     np.testing.assert_array_equal(sample["matchability"], codes)
     np.testing.assert_array_equal(sample["matchability_mask"], (codes == 1) | (codes == 4) | (codes == 5))
-    assert "matchability_mask_backward" not in sample  # the default labels of pairs hold one direction
+    backward = pair_sample(7, SIZE, seed=3).arrays["matchability_backward"]
+    np.testing.assert_array_equal(sample["matchability_mask_backward"], np.isin(backward, (1, 4, 5)))
     assert "matchability_mask" not in open_dataset(pairs_folder)[7]
     visible = open_dataset(pairs_folder, matchability="visible")[7]["matchability_mask"]
     np.testing.assert_array_equal(visible, codes == 1)
