@@ -26,7 +26,6 @@ import numpy as np
 # Camera axes from world axes: image y points down and depth grows away from the viewer.
 CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])
 
-EMPTY_ID = -1
 EMPTY_FLOAT = float("nan")
 
 # Inner block: samples 32k .. 32k+31 are always computed together, because matrix products of batch 1 and batch 32

@@ -8,7 +8,7 @@ from math import pi, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SH_NAMES = ("L00", "L1-1", "L10", "L11", "L2-2", "L2-1", "L20", "L21", "L22")
+# Rows: L00, L1-1, L10, L11, L2-2, L2-1, L20, L21, L22.
 SH_ORDERS = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])
 # What the clamped cosine does to each order: irradiance = sum A_l L_lm Y_lm (Ramamoorthi and Hanrahan 2001).
 LAMBERT_BY_ORDER = (pi, 2 * pi / 3, pi / 4)

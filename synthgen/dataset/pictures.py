@@ -20,7 +20,6 @@ except ImportError:  # Pillow encodes the same quality, more slowly
     simplejpeg = None
 
 JPEG_QUALITY = 95
-JPEG_LIBRARY = "simplejpeg" if simplejpeg is not None else "pillow"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Picture = NDArray[np.uint8]

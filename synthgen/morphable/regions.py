@@ -14,7 +14,6 @@ Points = NDArray[np.floating]
 BROW_HALF_WIDTH = 4.0
 EYE_MARGIN = 3.5  # lids belong to the eye part
 _UPPER_OUTER, _LOWER_OUTER = (48, 49, 50, 51, 52, 53, 54), (54, 55, 56, 57, 58, 59, 48)
-_UPPER_INNER, _LOWER_INNER = (60, 61, 62, 63, 64), (64, 65, 66, 67, 60)
 
 
 def smooth_curve(points: Points, samples: int = 8) -> NDArray[np.float64]:
@@ -76,14 +75,6 @@ def brow_curve(landmarks: Points, side: str) -> NDArray[np.float64]:
     """Upper edge of a brow (M, 2), from its temple end to its nose end."""
     rows = [17, 18, 19, 20, 21] if side == "right" else [26, 25, 24, 23, 22]
     return smooth_curve(landmarks[rows, :2])
-
-
-def lip_outlines(landmarks: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Closed outlines (M, 2) of the upper and the lower lip, seen from the front."""
-    flat = landmarks[:, :2]
-    upper = [smooth_curve(flat[list(_UPPER_OUTER)]), smooth_curve(flat[list(_UPPER_INNER)])[::-1]]
-    lower = [smooth_curve(flat[list(_LOWER_OUTER)]), smooth_curve(flat[list(_LOWER_INNER)])[::-1]]
-    return np.concatenate(upper), np.concatenate(lower)
 
 
 def mouth_outline(landmarks: Points) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from synthgen.core.conventions import ENGINE_VERSION
 from synthgen.dataset.layout import LABEL_SCHEMA_VERSION
 
-_LIBRARIES = ("numpy", "torch", "warp-lang", "pillow", "simplejpeg", "zstandard")
+_LIBRARIES = ("numpy", "torch", "warp-lang", "pillow", "simplejpeg", "zstandard", "pydantic-core")
 # Highest first: the vector width decides how libraries round sums.
 _SIMD_LEVELS = ("avx512f", "avx2", "avx", "sse4_2", "asimd")
 _UNKNOWN = "unknown"

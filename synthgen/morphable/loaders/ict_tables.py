@@ -6,9 +6,7 @@ MILLIMETRES = 10.0  # the release is in centimetres
 
 # Polygon ranges.
 NARROW_FACE = (0, 6560)  # hairline to under the chin, in front of the ears
-FULL_FACE = (0, 9230)  # the narrow face, ears, front of the neck, upper forehead
-FACE_REST_AND_HEAD = (6560, 11144)  # what the narrow face leaves of the full face, scalp, neck
-HEAD_AND_NECK = (9230, 11144)
+FACE_REST_AND_HEAD = (6560, 11144)  # ears, upper forehead, scalp, neck
 MOUTH_SOCKET = (11144, 13226)
 EYE_SOCKETS = (13226, 14034)
 GUMS_AND_TONGUE = (14034, 17006)
