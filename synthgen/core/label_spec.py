@@ -256,3 +256,6 @@ DEFAULT_IMAGE_LABELS = (
     "parameters",
 )
 DEFAULT_PAIR_LABELS = ("image", "flow", "flow_backward", "matchability", "matchability_backward", "parameters")
+# ... and what `images` store besides when a picture may show several faces, marked or labelled.
+IGNORED_FACE_LABELS = ("ignore_mask",)
+OTHER_FACE_LABELS = ("face_index", "other_landmarks_2d", "other_landmarks_visibility")

@@ -4,11 +4,18 @@ Programs read it as plain attributes; `recipe.load` makes one from YAML, `Recipe
 mapping that a dataset stores.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS
+from synthgen.core.label_spec import (
+    DEFAULT_IMAGE_LABELS,
+    DEFAULT_PAIR_LABELS,
+    IGNORED_FACE_LABELS,
+    LABELS,
+    OTHER_FACE_LABELS,
+    PARAMETER_LABELS,
+)
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
@@ -58,6 +65,15 @@ def _check_label(name: str, info: ValidationInfo) -> str:
 Label = Annotated[str, AfterValidator(_check_label)]
 
 
+def _default_labels(kind: str, faces: Distribution, other_faces: str) -> tuple[str, ...]:
+    """What is stored when the recipe does not say: with several faces in a picture, also what tells them apart."""
+    if kind == "pairs":
+        return DEFAULT_PAIR_LABELS
+    if faces.bounds()[1] < 2:
+        return DEFAULT_IMAGE_LABELS
+    return (*DEFAULT_IMAGE_LABELS, *(OTHER_FACE_LABELS if other_faces == "label" else IGNORED_FACE_LABELS))
+
+
 class Recipe(Section):
     """A validated recipe; paths are absolute when it was loaded from a file."""
 
@@ -78,16 +94,16 @@ class Recipe(Section):
     faces: Annotated[Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))] = Constant(value=1.0)
     other_faces: Literal["ignore", "label"] = "ignore"
     flow: Flow = Flow()
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = DEFAULT_IMAGE_LABELS  # or DEFAULT_PAIR_LABELS
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = DEFAULT_IMAGE_LABELS  # see _default_labels
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_labels(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("kind") == "pairs" and "labels" not in value:
-            return {**value, "labels": DEFAULT_PAIR_LABELS}
-        return value
+    @model_validator(mode="after")
+    def _fill_labels(self) -> Self:
+        if "labels" not in self.model_fields_set:
+            labels = _default_labels(self.kind, self.faces, self.other_faces)
+            object.__setattr__(self, "labels", labels)  # frozen, but not yet handed out
+        return self
 
     @field_validator("faces", "other_faces")
     @classmethod

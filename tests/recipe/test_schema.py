@@ -162,3 +162,16 @@ def test_json_schema_offers_numbers_and_every_distribution() -> None:
         "constant", "uniform", "normal", "truncated_normal", "choice", "mixture",
     }  # fmt: skip
     assert all("distribution" in entry["required"] for entry in named)
+
+
+@pytest.mark.parametrize(
+    ("policy", "added"),
+    [
+        ("ignore", {"ignore_mask"}),
+        ("label", {"face_index", "other_landmarks_2d", "other_landmarks_visibility"}),
+    ],
+)
+def test_several_faces_store_what_tells_them_apart(policy: str, added: set[str]) -> None:
+    several = recipe(faces={"distribution": "choice", "values": [1, 2]}, other_faces=policy)
+    assert set(several.labels) - set(recipe().labels) == added
+    assert recipe(faces=2, labels=["image"]).labels == ("image",)
