@@ -25,6 +25,9 @@ class MorphableModel:
     expression_pca_mean: (E,) float32 and
     expression_pca: (10, E) float32: the ten numbers, in standard deviations, that `parameters_62` holds are
         expression_pca @ (expression_coeffs - expression_pca_mean).
+    identity_stddev: (I,) float32 and
+    expression_stddev: (E,) float32: what one unit of ours is in the coefficients of the model's publisher, for reading
+        fittings and for `to_tddfa_v2`; 1 where both are the same.
     template: triangles, chart, parts, landmarks.
     licence, source: what a user must know before passing data on.
     """
@@ -38,6 +41,8 @@ class MorphableModel:
     expression_range: NDArray[np.float32]
     expression_pca_mean: NDArray[np.float32]
     expression_pca: NDArray[np.float32]
+    identity_stddev: NDArray[np.float32]
+    expression_stddev: NDArray[np.float32]
     template: Template
     licence: str
     source: str

@@ -21,7 +21,7 @@ from synthgen.core.errors import ModelError
 from synthgen.morphable.model import ExpressionUnit, MorphableModel
 from synthgen.morphable.template import SurfacePoints, Template
 
-FORMAT = "synthgen-model-1"
+FORMAT = "synthgen-model-2"
 MAX_BYTES = 4 << 30  # of one array; the largest known model (BFM 2019) needs 0.6 GB
 EXTENT_MM = (80.0, 1000.0)  # longest side of the mean: from a face without its rim to a bust
 _TEXT_LIMIT = 1 << 16  # characters of a text value
@@ -52,6 +52,8 @@ ARRAYS: dict[str, ArraySpec] = {
     "expression_range": ArraySpec("float32", ("E", 2), "lowest and highest useful coefficient"),
     "expression_pca_mean": ArraySpec("float32", ("E",), "mean coefficients of sampled expressions"),
     "expression_pca": ArraySpec("float32", (10, "E"), "ten numbers in standard deviations from coefficients"),
+    "identity_stddev": ArraySpec("float32", ("I",), "publisher's coefficient per standard deviation"),
+    "expression_stddev": ArraySpec("float32", ("E",), "publisher's coefficient per unit of expression_unit"),
     "triangles": ArraySpec("int32", ("T", 3), "counter-clockwise from outside; label-carrying ones first"),
     "label_count": ArraySpec("int32", (), "number of label-carrying triangles"),
     "uv": ArraySpec("float32", ("T", 3, 2), "chart coordinates per corner, v up"),
@@ -214,6 +216,9 @@ def _check_values(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
         )
     _check_extent(path, arrays["mean"])
     _check_range(path, "contours", arrays["contours"], -1, vertex_count - 1)
+    for key in ("identity_stddev", "expression_stddev"):
+        if not (arrays[key] > 0).all():
+            raise ModelError(f"{path}: array {key!r} holds a number that is not positive")
     low, high = arrays["expression_range"].T
     if not (low <= high).all():
         raise ModelError(f"{path}: array 'expression_range' has a lowest value above its highest")
@@ -300,6 +305,8 @@ def _model_of(arrays: dict[str, NDArray[Any]]) -> MorphableModel:
         expression_range=arrays["expression_range"],
         expression_pca_mean=arrays["expression_pca_mean"],
         expression_pca=arrays["expression_pca"],
+        identity_stddev=arrays["identity_stddev"],
+        expression_stddev=arrays["expression_stddev"],
         template=template,
         licence=str(arrays["licence"]),
         source=str(arrays["source"]),

@@ -45,6 +45,8 @@ def tiny_model() -> MorphableModel:
         expression_range=np.array([[0, 1], [0, 1], [-0.5, 1]], np.float32),
         expression_pca_mean=np.zeros(3, np.float32),
         expression_pca=rng.standard_normal((10, 3)).astype(np.float32),
+        identity_stddev=rng.uniform(0.5, 2.0, 2).astype(np.float32),
+        expression_stddev=rng.uniform(0.5, 2.0, 3).astype(np.float32),
         template=template,
         licence="CC0",
         source="made up",

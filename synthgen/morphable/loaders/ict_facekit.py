@@ -122,6 +122,8 @@ def convert_ict(source: IctArrays) -> MorphableModel:
         expression_range=np.tile(np.array([[0.0, 1.0]], np.float32), (count, 1)),
         expression_pca_mean=pca_mean,
         expression_pca=pca,
+        identity_stddev=np.ones(len(source.identity_deltas), np.float32),
+        expression_stddev=np.ones(count, np.float32),
         template=template,
         licence="MIT, Copyright (c) 2020 USC Institute for Creative Technologies",
         source=f"ICT-FaceKit FaceXModel: {len(source.identity_deltas)} identity and {count} expression shapes",
