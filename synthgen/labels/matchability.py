@@ -30,9 +30,12 @@ def matchability(
     check_tensor("end_points.depth", end_points.depth, tuple(shape), torch.float32)
     check_triangles(triangles, vertex_count)
     here, there = source.fragments.triangle_id, target.fragments.triangle_id
-    ignored = _mask_or_none("source.ignore_mask", source.ignore_mask, here)
-    occluded_here = _mask_or_none("source.occluder_mask", source.occluder_mask, here)
-    occluded_there = _mask_or_none("target.occluder_mask", target.occluder_mask, there)
+    sides = (("source", source, here), ("target", target, there))
+    checked = [
+        _mask_or_none(f"{side}.{name}", getattr(view, name), like)
+        for name in ("occluder_mask", "invented_mask", "ignore_mask")
+        for side, view, like in sides
+    ]
     check_same_device(
         ("end_points", end_points.flow),
         ("source.fragments", source.fragments.triangle_id),
@@ -45,8 +48,7 @@ def matchability(
     mesh = HidingMesh(
         target.vertices_image, triangles, perspective, near, TOLERANCE_MM, (height, width), target.fragments.fronts
     )
-    masks = PixelMasks(ignored, occluded_here, occluded_there)
-    return launch_matchability(here, end_points.flow, end_points.depth, masks, mesh)
+    return launch_matchability(here, end_points.flow, end_points.depth, PixelMasks(*checked), mesh)
 
 
 def match_views(

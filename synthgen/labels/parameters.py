@@ -18,12 +18,13 @@ def parameters_62(
     cameras: Cameras,
     coefficients: tuple[NDArray[np.floating], NDArray[np.floating]],
     height: int,
+    depth_shift: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """(N, 62): row-major 3x4 [f R | t], 40 identity and 10 expression coefficients in standard deviations.
 
-    t = (x + 0.5, height + 0.5 - y, 0) for the model origin at pixel (x, y): 3DDFA's 1-based, y-up image. coefficients:
-    identity (N, I) and expression (N, E) in the model's unit. NaN for perspective cameras, whose pose has no such form
-    (tddfa_v2 equation 3 is scaled orthographic).
+    t = (x + 0.5, height + 0.5 - y, depth_shift) for the model origin at pixel (x, y): 3DDFA's 1-based, y-up image.
+    coefficients: identity (N, I) and expression (N, E) in the model's unit; depth_shift: (N,) px, 0 unless a fitting
+    has one. NaN for perspective cameras, whose pose has no such form (tddfa_v2 equation 3 is scaled orthographic).
     """
     count = len(cameras.focal)
     if cameras.perspective:
@@ -34,6 +35,7 @@ def parameters_62(
     pose[:, :, :3] = focal[:, None, None] * cameras.rotation.cpu().numpy()
     pose[:, 0, 3] = origin[:, 0] + 0.5
     pose[:, 1, 3] = height + 0.5 - origin[:, 1]
+    pose[:, 2, 3] = 0.0 if depth_shift is None else depth_shift
     identity, expression = coefficients
     shape = np.zeros((count, IDENTITY_62))
     used = min(IDENTITY_62, identity.shape[1])

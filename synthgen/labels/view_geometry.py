@@ -17,6 +17,7 @@ class ViewGeometry:
     cameras: the N cameras that made one of the other.
     occluder_mask: (N, H, W) bool, an external occluder covers the pixel; None = nowhere.
     ignore_mask: (N, H, W) bool, no loss may use the pixel; None = nowhere.
+    invented_mask: (N, H, W) bool, the pixel's colour was never photographed; None = nowhere.
     """
 
     fragments: Fragments
@@ -25,3 +26,4 @@ class ViewGeometry:
     cameras: Cameras
     occluder_mask: torch.Tensor | None = None
     ignore_mask: torch.Tensor | None = None
+    invented_mask: torch.Tensor | None = None

@@ -1,6 +1,6 @@
 """Kernel of `labels.matchability`: every reason but self-occlusion, which `warp_visibility` adds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import warp as wp
@@ -18,6 +18,7 @@ HIDDEN = wp.constant(wp.uint8(conventions.HIDDEN))
 OUTSIDE = wp.constant(wp.uint8(conventions.OUTSIDE))
 OCCLUDED_THERE = wp.constant(wp.uint8(conventions.OCCLUDED_THERE))
 OCCLUDED_HERE = wp.constant(wp.uint8(conventions.OCCLUDED_HERE))
+INVENTED = wp.constant(wp.uint8(conventions.INVENTED))
 IGNORED = wp.constant(wp.uint8(conventions.IGNORED))
 
 
@@ -32,13 +33,24 @@ class Ends:
 
 @wp.struct
 class Masks:
-    """ignored, here: (N, H, W) of the source; there: (N, H, W) of the target; an array without rows means nowhere."""
+    """occluded, invented and ignored pixels (N, H, W) of the source (here) and of the target (there); an array without
+    rows means nowhere."""
 
-    ignored: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
-    here: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
-    there: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    occluded_here: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    occluded_there: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    invented_here: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    invented_there: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    ignored_here: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
+    ignored_there: wp.array3d(dtype=wp.bool)  # type: ignore[valid-type]
     height: wp.int32
     width: wp.int32
+
+
+@wp.func
+def is_set(mask: wp.array3d(dtype=wp.bool), n: wp.int32, row: wp.int32, column: wp.int32) -> wp.bool:  # type: ignore[valid-type]
+    if mask.shape[0] == 0:
+        return False
+    return mask[n, row, column]
 
 
 @wp.kernel
@@ -61,32 +73,39 @@ def judge_ends(
             move = ends.flow[n, row, column]
             x = float(column) + 0.5 + move[0]
             y = float(row) + 0.5 + move[1]
+            inside = x >= 0.0 and y >= 0.0 and x < float(masks.width) and y < float(masks.height)
             reason = OUTSIDE
-            if x >= 0.0 and y >= 0.0 and x < float(masks.width) and y < float(masks.height):
+            ignored = is_set(masks.ignored_here, n, row, column)
+            invented = is_set(masks.invented_here, n, row, column)
+            if inside:
+                ignored = ignored or is_set(masks.ignored_there, n, int(y), int(x))
+                invented = invented or is_set(masks.invented_there, n, int(y), int(x))
                 reason = HIDDEN
                 if faces_camera(corners_of(vertices[n], triangles, ends.own[n, row, column])):
                     points[n, row, column] = wp.vec3(x, y, z)
                     reason = MATCHABLE
-                    if masks.here.shape[0] > 0:
-                        if masks.here[n, row, column]:
-                            reason = OCCLUDED_HERE
-                    if masks.there.shape[0] > 0:
-                        if masks.there[n, int(y), int(x)]:
-                            reason = OCCLUDED_THERE
-            if masks.ignored.shape[0] > 0:
-                if masks.ignored[n, row, column]:
+                    if is_set(masks.occluded_here, n, row, column):
+                        reason = OCCLUDED_HERE
+                    if is_set(masks.occluded_there, n, int(y), int(x)):
+                        reason = OCCLUDED_THERE
+            if ignored or invented:
+                points[n, row, column] = wp.vec3(wp.nan, wp.nan, wp.nan)
+                reason = INVENTED
+                if ignored:
                     reason = IGNORED
-                    points[n, row, column] = wp.vec3(wp.nan, wp.nan, wp.nan)
         code[n, row, column] = reason
 
 
 @dataclass(frozen=True)
 class PixelMasks:
-    """Boolean masks (N, H, W); (0, 0, 0) for nowhere. ignored, here: of the source. there: of the target."""
+    """Boolean masks (N, H, W) of the source (here) and the target (there); (0, 0, 0) for nowhere."""
 
-    ignored: torch.Tensor
-    here: torch.Tensor
-    there: torch.Tensor
+    occluded_here: torch.Tensor
+    occluded_there: torch.Tensor
+    invented_here: torch.Tensor
+    invented_there: torch.Tensor
+    ignored_here: torch.Tensor
+    ignored_there: torch.Tensor
 
 
 def launch_matchability(
@@ -100,7 +119,8 @@ def launch_matchability(
     ends.flow = wp.from_torch(flow, dtype=wp.vec2)
     ends.depth = wp.from_torch(depth)
     where = Masks()
-    where.ignored, where.here, where.there = map(wp.from_torch, (masks.ignored, masks.here, masks.there))
+    for field in fields(masks):
+        setattr(where, field.name, wp.from_torch(getattr(masks, field.name)))
     where.height, where.width = mesh.size
     count, height, width = own.shape
     code = torch.empty(own.shape, dtype=torch.uint8, device=place)

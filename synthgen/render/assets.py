@@ -34,24 +34,43 @@ class PaintedModel:
 
 
 @dataclass(frozen=True)
-class RenderAssets:
-    """Everything that stays the same from sample to sample.
+class HeadAssets:
+    """What the labels of any picture need: morphable model, its arrays on the device, neighbourhoods, mean face.
 
-    model, tensors, adjacency, box: the morphable model, its arrays on the device, its neighbourhoods, its mean face.
-    chart: density layers of the procedural albedo; textures: used instead where the recipe names a folder.
-    lights: the environments to choose from. records: every file the pictures depend on, with hash and licence.
+    records: every file the labels depend on, with hash and licence.
     """
 
     model: MorphableModel
     tensors: ModelTensors
     adjacency: Adjacency
     box: FaceBox
+    records: tuple[AssetRecord, ...]
+
+
+@dataclass(frozen=True)
+class RenderAssets(HeadAssets):
+    """Everything that stays the same from rendered sample to sample.
+
+    chart: density layers of the procedural albedo; textures: used instead where the recipe names a folder.
+    lights: the environments to choose from.
+    """
+
     chart: ChartLayers
     lights: Lights
     backgrounds: Backgrounds
     textures: Textures | None
     cutouts: Cutouts | None
-    records: tuple[AssetRecord, ...]
+
+
+def open_head_assets(section: Model, device: str) -> HeadAssets:
+    """A morphable model ready for labelling. Raises ModelError."""
+    return _head_assets(section, _opened_model(section, _file_state(section)), device)
+
+
+def _head_assets(section: Model, model: MorphableModel, device: str) -> HeadAssets:
+    tensors = model_tensors(model, device)
+    adjacency = build_adjacency(tensors.triangles, len(model.mean))
+    return HeadAssets(model, tensors, adjacency, mean_face_box(model), tuple(_model_records(section, model)))
 
 
 def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets:
@@ -66,15 +85,15 @@ def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets
     textures = open_textures(recipe.albedo.textures) if isinstance(recipe.albedo, TextureAlbedo) else None
     cutouts = _open_cutouts(recipe)
     painted = _painted_model(recipe.model, _file_state(recipe.model))
-    tensors = model_tensors(painted.model, device)
-    records = light_assets(recipe.light.source) + _model_records(recipe.model, painted.model)
+    head = _head_assets(recipe.model, painted.model, device)
+    records = light_assets(recipe.light.source) + list(head.records)
     for source in (backgrounds, textures, cutouts):
         records += source.assets() if source is not None else []
     return RenderAssets(
-        model=painted.model,
-        tensors=tensors,
-        adjacency=build_adjacency(tensors.triangles, len(painted.model.mean)),
-        box=mean_face_box(painted.model),
+        model=head.model,
+        tensors=head.tensors,
+        adjacency=head.adjacency,
+        box=head.box,
         chart=chart_layers(list(painted.levels), painted.texel_mm, device),
         lights=lights,
         backgrounds=backgrounds,
@@ -85,13 +104,19 @@ def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets
 
 
 @lru_cache(maxsize=2)
+def _opened_model(section: Model, state: tuple[int, int] | None) -> MorphableModel:
+    """The model of a recipe's section; `state` tells one version of a file from the next."""
+    return open_model(section)
+
+
+@lru_cache(maxsize=2)
 def _painted_model(section: Model, state: tuple[int, int] | None) -> PaintedModel:
     """The model of a recipe's section; `state` tells one version of a file from the next.
 
     Kept for the process: building and painting the built-in head takes seconds, and previews, dry runs and the two
     halves of the demo want the same one.
     """
-    model = open_model(section)
+    model = _opened_model(section, state)
     levels = tuple(mip_levels(build_albedo_model(model.template, model.mean).layers))
     return PaintedModel(model, levels, texel_edge_mm(model.template, model.mean, levels[0].shape[0]))
 

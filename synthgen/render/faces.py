@@ -32,7 +32,7 @@ def merge_faces(heads: Heads, everything: Fragments, surface: Surface, label_oth
 
     everything: fragments of all triangles of all heads (M); label_others: label every head, not the main one alone.
     """
-    alone = len(heads.faces) == len(heads.main)
+    alone = len(heads) == len(heads.main)
     main = torch.from_numpy(heads.main).to(everything.triangle_id.device)
     planes = {"triangle_id": surface.labelled.triangle_id, "barycentric": surface.labelled.barycentric}
     planes |= {"depth": surface.labelled.depth, "normals": surface.normals}

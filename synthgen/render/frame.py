@@ -18,8 +18,10 @@ from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import RenderAssets, open_assets
 from synthgen.render.labelling import Arrays, Labelled, label_view
 from synthgen.render.pair import label_pair
+from synthgen.render.parameters import scene_parameters
 from synthgen.render.view import View, ViewOptions, render_view
 from synthgen.sampling.sampler import sample_scene
+from synthgen.sampling.scene import SceneParams
 
 INTRINSIC_LAYERS = ("albedo", "shading")
 PREFIXES = ("source_", "target_")
@@ -50,7 +52,8 @@ class Renderer:
         views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
         labelled = [label_view(view, self.assets, names) for view in views]
         joined = labelled[0] if len(views) == 1 else self._join_pair(views, labelled, names)
-        samples = [self._sample(joined, n, index, names) for n, index in enumerate(indices)]
+        parameters = self._parameters(scenes, labelled)
+        samples = [self._sample(joined, parameters[n], n, index, names) for n, index in enumerate(indices)]
         for sample in samples:
             check_finite(sample)
         return samples
@@ -67,15 +70,28 @@ class Renderer:
             arrays |= {prefix + name: array for name, array in view.arrays.items()}
         pair_arrays, pair_checks = label_pair(views[0], views[1], self.assets, self.recipe.flow)
         arrays |= pair_arrays
-        both = zip(source.parameters, target.parameters, strict=True)
-        parameters = [_prefixed(PREFIXES[0], first) | _prefixed(PREFIXES[1], second) for first, second in both]
         checks = [
             _prefixed(PREFIXES[0], first) | _prefixed(PREFIXES[1], second) | own
             for first, second, own in zip(source.checks, target.checks, pair_checks, strict=True)
         ]
-        return Labelled(arrays, parameters, checks)
+        return Labelled(arrays, checks)
 
-    def _sample(self, labelled: Labelled, n: int, index: int, names: Sequence[str]) -> Sample:
+    def _parameters(
+        self, scenes: Sequence[tuple[SceneParams, ...]], labelled: Sequence[Labelled]
+    ) -> list[dict[str, Any]]:
+        """What was sampled for each picture or pair."""
+        prefixes = PREFIXES if len(labelled) > 1 else ("",)
+        rows: list[dict[str, Any]] = [{} for _ in scenes]
+        for n, row in enumerate(rows):
+            for view, (prefix, view_labels) in enumerate(zip(prefixes, labelled, strict=True)):
+                values = scene_parameters(scenes[n][view], self.assets)
+                values["origin_depth"] = float(view_labels.arrays["camera_from_world"][n, 2, 3])
+                row |= _prefixed(prefix, values)
+        return rows
+
+    def _sample(
+        self, labelled: Labelled, parameters: dict[str, Any], n: int, index: int, names: Sequence[str]
+    ) -> Sample:
         whole = {name: array[n] for name, array in labelled.arrays.items()}
         prefixes = PREFIXES if self.recipe.kind == "pairs" else ("",)
         arrays: dict[str, NDArray[Any]] = {}
@@ -85,7 +101,7 @@ class Renderer:
                 if LABELS[name].derived:
                     whole |= derive_labels(whole, self.template, [full], prefixes)
                 arrays[full] = whole[full]
-        return Sample(index, arrays, labelled.parameters[n], labelled.checks[n])
+        return Sample(index, arrays, parameters, labelled.checks[n])
 
 
 def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True) -> Renderer:

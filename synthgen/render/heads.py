@@ -1,4 +1,4 @@
-"""SceneParams -> posed heads in camera and image space, as one batch."""
+"""Coefficients and cameras -> posed heads in camera and image space, as one batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,16 +28,22 @@ class ModelTensors:
 class Heads:
     """M heads of N pictures; picture n owns rows first_face[n] .. first_face[n + 1], its main head first.
 
-    faces: what was sampled. first_face: (N + 1,) int64. main: (N,) int64, row of each picture's main head.
-    vertices: (M, V, 3) float32 mm, model space. vertices_camera, vertices_image: the same posed and projected.
+    identity: (M, I), expression: (M, E), the model's units. first_face: (N + 1,) int64. main: (N,) int64, row of each
+    picture's main head. vertices: (M, V, 3) float32 mm, model space. vertices_camera, vertices_image: the same posed
+    and projected. depth_shift: (M,) px, t_z of 3DDFA's pose for `parameters_62` alone.
     """
 
-    faces: tuple[FaceParams, ...]
+    identity: np.ndarray
+    expression: np.ndarray
     first_face: np.ndarray
     cameras: Cameras
     vertices: torch.Tensor
     vertices_camera: torch.Tensor
     vertices_image: torch.Tensor
+    depth_shift: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.identity)
 
     @property
     def main(self) -> np.ndarray:
@@ -56,19 +62,38 @@ def model_tensors(model: MorphableModel, device: str) -> ModelTensors:
 
 
 def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBox) -> Heads:
-    """All heads of the scenes, evaluated (dfc equation 1) and projected (equation 2, or scaled orthographic)."""
-    from synthgen.raster.warp_pose import launch_pose_and_project
-
+    """All heads of the scenes."""
     faces = tuple(face for scene in scenes for face in scene.faces)
     owner = [scene for scene in scenes for _ in scene.faces]
-    device = tensors.mean.device
-    coefficients = np.array([np.concatenate([face.identity, face.expression]) for face in faces], np.float32)
-    vertices = torch.addmm(tensors.mean, torch.from_numpy(coefficients).to(device), tensors.basis)
-    vertices = vertices.view(len(faces), -1, 3)
-    cameras = _cameras(faces, owner, box, device)
-    vertices_camera, vertices_image = launch_pose_and_project(cameras, vertices)
+    identity = np.array([face.identity for face in faces])
+    expression = np.array([face.expression for face in faces])
     first_face = np.cumsum([0, *(len(scene.faces) for scene in scenes)])
-    return Heads(faces, first_face, cameras, vertices, vertices_camera, vertices_image)
+    cameras = _cameras(faces, owner, box, tensors.mean.device)
+    return evaluate_heads((identity, expression), cameras, tensors, first_face)
+
+
+def evaluate_heads(
+    coefficients: tuple[np.ndarray, np.ndarray],
+    cameras: Cameras,
+    tensors: ModelTensors,
+    first_face: np.ndarray | None = None,
+    depth_shift: np.ndarray | None = None,
+) -> Heads:
+    """Heads evaluated (dfc equation 1) and projected (equation 2, or scaled orthographic), by default one a picture.
+
+    coefficients: identity (M, I) and expression (M, E) in the model's units.
+    """
+    from synthgen.raster.warp_pose import launch_pose_and_project
+
+    identity, expression = coefficients
+    count = len(identity)
+    joined = np.concatenate([identity, expression], axis=1).astype(np.float32)
+    vertices = torch.addmm(tensors.mean, torch.from_numpy(joined).to(tensors.mean.device), tensors.basis)
+    vertices = vertices.view(count, -1, 3)
+    vertices_camera, vertices_image = launch_pose_and_project(cameras, vertices)
+    first_face = np.arange(count + 1) if first_face is None else first_face
+    depth_shift = np.zeros(count) if depth_shift is None else depth_shift
+    return Heads(identity, expression, first_face, cameras, vertices, vertices_camera, vertices_image, depth_shift)
 
 
 def _cameras(faces: Sequence[FaceParams], owner: Sequence[SceneParams], box: FaceBox, device: torch.device) -> Cameras:

@@ -14,9 +14,8 @@ from synthgen.labels.checks import coverage, landmark_depth_error, reprojection_
 from synthgen.labels.landmark_visibility import landmark_visibility
 from synthgen.labels.landmarks import landmarks_in_camera, landmarks_in_image, march_jaw
 from synthgen.labels.parameters import parameters_62, pose_arrays
-from synthgen.render.assets import RenderAssets
+from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import Heads
-from synthgen.render.parameters import scene_parameters
 from synthgen.render.view import View
 
 Arrays = dict[str, NDArray[Any]]
@@ -25,22 +24,18 @@ OTHER_FACES = 2
 
 @dataclass(frozen=True)
 class Labelled:
-    """arrays: label name -> (N, ...); parameters, checks: one dict per picture."""
+    """arrays: label name -> (N, ...); checks: one dict per picture."""
 
     arrays: Arrays
-    parameters: list[dict[str, Any]]
     checks: list[dict[str, float]]
 
 
-def label_view(view: View, assets: RenderAssets, names: Collection[str]) -> Labelled:
+def label_view(view: View, assets: HeadAssets, names: Collection[str]) -> Labelled:
     """The labels with view "image" that are not derived from others; landmarks only if one is among `names`."""
     arrays = pixel_arrays(view) | parameter_arrays(view, assets)
     if any("landmarks" in name for name in names):
         arrays |= landmark_arrays(view, assets)
-    parameters = [scene_parameters(scene, assets) for scene in view.scenes]
-    for values, pose in zip(parameters, arrays["camera_from_world"], strict=True):
-        values["origin_depth"] = float(pose[2, 3])
-    return Labelled(arrays, parameters, _checks(view, assets, arrays))
+    return Labelled(arrays, _checks(view, assets, arrays))
 
 
 def pixel_arrays(view: View) -> Arrays:
@@ -61,7 +56,7 @@ def pixel_arrays(view: View) -> Arrays:
     return {name: plane.cpu().numpy() for name, plane in planes.items()}
 
 
-def landmark_arrays(view: View, assets: RenderAssets) -> Arrays:
+def landmark_arrays(view: View, assets: HeadAssets) -> Arrays:
     """Landmarks of the main face (N, 68, ...), and of the others (N, 2, 68, ...)."""
     heads, template = view.heads, assets.model.template
     points = template.landmarks["ibug68"]
@@ -75,7 +70,7 @@ def landmark_arrays(view: View, assets: RenderAssets) -> Arrays:
         heads.cameras.perspective,
         fronts=view.everything.fronts,
     )
-    yaw = np.array([face.euler[1] for face in heads.faces])
+    yaw = euler_from_rotation(heads.cameras.rotation.cpu().numpy())[:, 1]
     main = heads.main
     marched = march_jaw(template, heads.vertices_image[torch.from_numpy(main)], yaw[main], in_image[main])
     others = np.full((len(main), OTHER_FACES, len(points.triangle), 2), np.nan, np.float32)
@@ -94,13 +89,11 @@ def landmark_arrays(view: View, assets: RenderAssets) -> Arrays:
     }
 
 
-def parameter_arrays(view: View, assets: RenderAssets) -> Arrays:
+def parameter_arrays(view: View, assets: HeadAssets) -> Arrays:
     """Pose, camera and coefficients of the main faces."""
     heads = view.heads
     cameras = main_cameras(heads)
-    faces = [heads.faces[row] for row in heads.main]
-    identity = np.stack([face.identity for face in faces])
-    expression = np.stack([face.expression for face in faces])
+    identity, expression = heads.identity[heads.main], heads.expression[heads.main]
     pose, matrix = pose_arrays(cameras)
     return {
         "identity_coeffs": identity.astype(np.float32),
@@ -108,13 +101,15 @@ def parameter_arrays(view: View, assets: RenderAssets) -> Arrays:
         "camera_from_world": pose,
         "intrinsics": matrix,
         "euler": euler_from_rotation(cameras.rotation.cpu().numpy()).astype(np.float32),
-        "parameters_62": parameters_62(assets.model, cameras, (identity, expression), view.scenes[0].size[0]),
+        "parameters_62": parameters_62(
+            assets.model, cameras, (identity, expression), view.size[0], heads.depth_shift[heads.main]
+        ),
     }
 
 
 def main_cameras(heads: Heads) -> Cameras:
     """The cameras of the main faces."""
-    if len(heads.faces) == len(heads.main):
+    if len(heads) == len(heads.main):
         return heads.cameras
     rows = torch.from_numpy(heads.main).to(heads.cameras.focal.device)
     whole = heads.cameras
@@ -126,13 +121,13 @@ def main_cameras(heads: Heads) -> Cameras:
 def _occluders_per_head(view: View) -> torch.Tensor:
     """occluder_mask (M, H, W) of the picture that each head is in."""
     heads = view.heads
-    if len(heads.faces) == len(heads.main):
+    if len(heads) == len(heads.main):
         return view.occluder_mask
     owner = np.repeat(np.arange(len(heads.main)), np.diff(heads.first_face))
     return view.occluder_mask[torch.from_numpy(owner).to(view.occluder_mask.device)]
 
 
-def _checks(view: View, assets: RenderAssets, arrays: Arrays) -> list[dict[str, float]]:
+def _checks(view: View, assets: HeadAssets, arrays: Arrays) -> list[dict[str, float]]:
     heads = view.heads
     main = torch.from_numpy(heads.main).to(heads.vertices_camera.device)
     own = view.faces.fragments

@@ -11,7 +11,7 @@ from synthgen.labels.nearest_uv import match_nearest_uv
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.interpolate import interpolate
 from synthgen.recipe.sections import Flow
-from synthgen.render.assets import RenderAssets
+from synthgen.render.assets import HeadAssets
 from synthgen.render.labelling import Arrays
 from synthgen.render.view import View
 
@@ -19,7 +19,7 @@ from synthgen.render.view import View
 PairLabels = tuple[Arrays, list[dict[str, float]]]
 
 
-def label_pair(source: View, target: View, assets: RenderAssets, section: Flow) -> PairLabels:
+def label_pair(source: View, target: View, assets: HeadAssets, section: Flow) -> PairLabels:
     """flow, flow_backward (N, H, W, 2) and matchability, matchability_backward (N, H, W), and the checks of each pair.
 
     section: `exact` (DESIGN, flow) or `nearest_uv` (dfc section 3.3) with its threshold.
@@ -42,14 +42,12 @@ def label_pair(source: View, target: View, assets: RenderAssets, section: Flow) 
     return arrays, checks
 
 
-def _match_exactly(
-    source: View, target: View, assets: RenderAssets, section: Flow
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _match_exactly(source: View, target: View, assets: HeadAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
     triangles, label_count = assets.tensors.triangles, assets.model.template.label_count
     return match_views(_geometry(source), _geometry(target), triangles, label_count)
 
 
-def _match_by_uv(source: View, target: View, assets: RenderAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
+def _match_by_uv(source: View, target: View, assets: HeadAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
     charts = [
         interpolate(view.faces.fragments, assets.tensors.triangles, assets.tensors.uv) for view in (source, target)
     ]
@@ -60,7 +58,15 @@ def _geometry(view: View) -> ViewGeometry:
     heads = view.heads
     # The label-carrying surface, hidden by all triangles.
     fragments = replace(view.faces.fragments, fronts=view.everything.fronts)
-    return ViewGeometry(fragments, heads.vertices_camera, heads.vertices_image, heads.cameras, view.occluder_mask)
+    return ViewGeometry(
+        fragments,
+        heads.vertices_camera,
+        heads.vertices_image,
+        heads.cameras,
+        view.occluder_mask,
+        view.faces.ignore_mask,
+        view.invented_mask,
+    )
 
 
 def _matchable_share(codes: np.ndarray) -> float:

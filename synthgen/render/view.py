@@ -14,7 +14,7 @@ from synthgen.render.assets import RenderAssets
 from synthgen.render.faces import MergedFaces, merge_faces
 from synthgen.render.heads import Heads, pose_heads
 from synthgen.sampling.albedo import absorbance
-from synthgen.sampling.scene import SceneParams
+from synthgen.sampling.scene import FaceParams, SceneParams
 from synthgen.shading.occlude import render_occluders
 from synthgen.shading.picture import PictureLayers, Sensor, develop_pictures, shrink_coverage
 from synthgen.shading.surface import HeadAlbedo, HeadGeometry, mip_level, padded_absorbance, shade_heads
@@ -29,14 +29,20 @@ class View:
 
     image: (N, H, W, 3) uint8. occluder_mask: (N, H, W) bool. heads: the M posed heads.
     everything: Fragments of all heads (M), all triangles, for visibility. faces: label-carrying surface per picture.
+    invented_mask: (N, H, W) bool, pixels that no camera saw, in pictures made from a photo; None = nowhere.
     """
 
-    scenes: tuple[SceneParams, ...]
     heads: Heads
     everything: Fragments
     faces: MergedFaces
     image: torch.Tensor
     occluder_mask: torch.Tensor
+    invented_mask: torch.Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return int(self.image.shape[1]), int(self.image.shape[2])
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
     first_face = torch.from_numpy(heads.first_face.astype(np.int32)).to(colour.device)
     layers = PictureLayers(first_face, colour, background, occluder, occluder_mask)
     image = develop_pictures(layers, _sensor(scenes, colour.device))
-    return View(tuple(scenes), heads, fragments, faces, image, occluder_mask)
+    return View(heads, fragments, faces, image, occluder_mask)
 
 
 @dataclass(frozen=True)
@@ -86,12 +92,13 @@ def _paint_heads(scenes: Sequence[SceneParams], heads: Heads, assets: RenderAsse
     """Albedo and light of every head, for pictures `factor` times as large as the scenes'."""
     device = heads.vertices.device
     counts = np.diff(heads.first_face)
+    faces = [face for scene in scenes for face in scene.faces]
     lights = _radiance(scenes, assets).repeat(counts, axis=0)
-    pixels_per_mm = np.array([face.scale for face in heads.faces]) * factor
+    pixels_per_mm = np.array([face.scale for face in faces]) * factor
     albedo = HeadAlbedo(
-        torch.from_numpy(padded_absorbance(np.stack([absorbance(face.skin) for face in heads.faces]))).to(device),
+        torch.from_numpy(padded_absorbance(np.stack([absorbance(face.skin) for face in faces]))).to(device),
         torch.from_numpy(mip_level(assets.chart, pixels_per_mm)).to(device),
-        _textures(heads, assets, device),
+        _textures(faces, assets, device),
     )
     return _Paint(albedo, torch.from_numpy(lights.astype(np.float32)).to(device))
 
@@ -105,7 +112,7 @@ def _supersampled_colour(
     paint = _paint_heads(scenes, heads, assets, factor)
     coarse = []
     at_once = max(1, FINE_PIXELS_AT_ONCE // (height * width * factor * factor))
-    for first in range(0, len(heads.faces), at_once):
+    for first in range(0, len(heads), at_once):
         rows = slice(first, first + at_once)
         fine = rasterize(
             heads.vertices_image[rows] * scale,
@@ -129,10 +136,10 @@ def _radiance(scenes: Sequence[SceneParams], assets: RenderAssets) -> np.ndarray
     return intensity[:, None, None] * turned
 
 
-def _textures(heads: Heads, assets: RenderAssets, device: torch.device) -> torch.Tensor:
+def _textures(faces: Sequence[FaceParams], assets: RenderAssets, device: torch.device) -> torch.Tensor:
     if assets.textures is None:
-        return torch.zeros((len(heads.faces), 0, 0, 3), dtype=torch.uint8, device=device)
-    return torch.from_numpy(np.stack([assets.textures.load(face.texture) for face in heads.faces])).to(device)
+        return torch.zeros((len(faces), 0, 0, 3), dtype=torch.uint8, device=device)
+    return torch.from_numpy(np.stack([assets.textures.load(face.texture) for face in faces])).to(device)
 
 
 def _picture_layers(

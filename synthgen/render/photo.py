@@ -1,0 +1,51 @@
+"""Photos with measured heads -> the same views that rendering gives, so that every label comes from one place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from synthgen.geometry.camera import Cameras
+from synthgen.raster.labelled import labelled_surface
+from synthgen.raster.normals import vertex_normals
+from synthgen.raster.rasterize import rasterize
+from synthgen.render.assets import HeadAssets
+from synthgen.render.faces import MergedFaces
+from synthgen.render.heads import evaluate_heads
+from synthgen.render.view import View
+
+
+@dataclass(frozen=True)
+class Photos:
+    """N pictures of equal size with one measured head each.
+
+    image: (N, H, W, 3) uint8. identity: (N, I), expression: (N, E), the model's units. cameras: N, of these pictures.
+    depth_shift: (N,) px, t_z of 3DDFA's pose. ignore_mask, invented_mask, occluder_mask: (N, H, W) bool, None for
+    nowhere.
+    """
+
+    image: torch.Tensor
+    identity: np.ndarray
+    expression: np.ndarray
+    cameras: Cameras
+    depth_shift: np.ndarray
+    ignore_mask: torch.Tensor | None = None
+    invented_mask: torch.Tensor | None = None
+    occluder_mask: torch.Tensor | None = None
+
+
+def photo_view(photos: Photos, assets: HeadAssets) -> View:
+    """The heads of the photos, rasterised: fragments, normals and masks in each photo's frame."""
+    tensors = assets.tensors
+    coefficients = (photos.identity, photos.expression)
+    heads = evaluate_heads(coefficients, photos.cameras, tensors, depth_shift=photos.depth_shift)
+    size = (int(photos.image.shape[1]), int(photos.image.shape[2]))
+    fragments = rasterize(heads.vertices_image, tensors.triangles, size, photos.cameras.perspective)
+    normals = vertex_normals(heads.vertices_camera, tensors.triangles, assets.adjacency)
+    labelled, smooth = labelled_surface(fragments, tensors.triangles, assets.model.template.label_count, normals)
+    nowhere = torch.zeros(labelled.triangle_id.shape, dtype=torch.bool, device=photos.image.device)
+    ignored = nowhere if photos.ignore_mask is None else photos.ignore_mask
+    occluded = nowhere if photos.occluder_mask is None else photos.occluder_mask
+    index = (labelled.triangle_id >= 0).to(torch.uint8)
+    faces = MergedFaces(labelled, smooth, None, None, index, ignored)
+    return View(heads, fragments, faces, photos.image, occluded, photos.invented_mask)
