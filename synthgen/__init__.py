@@ -11,15 +11,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from synthgen.dataset.reader import open_dataset
     from synthgen.dataset.torch_dataset import IterableFaces, MapFaces
+    from synthgen.pipeline.renderers import render_sample
     from synthgen.pipeline.run import GenerateOptions, generate
     from synthgen.pipeline.verify import verify
     from synthgen.recipe.load import load_recipe
-    from synthgen.render.frame import render_sample
 
 _EXPORTS = {
     "load_recipe": "synthgen.recipe.load",
     "open_dataset": "synthgen.dataset.reader",
-    "render_sample": "synthgen.render.frame",
+    "render_sample": "synthgen.pipeline.renderers",
     "generate": "synthgen.pipeline.run",
     "GenerateOptions": "synthgen.pipeline.run",
     "verify": "synthgen.pipeline.verify",

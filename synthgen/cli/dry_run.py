@@ -14,7 +14,8 @@ TAR_BLOCK = 512
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would make. sample_seconds: of one process; start_seconds: until its first sample."""
+    """What a run would make. pictures: of a sample; sample_seconds: of one process; start_seconds: until its first
+    sample."""
 
     kind: str
     size: tuple[int, int]
@@ -24,6 +25,7 @@ class Estimate:
     workers: int
     device: str
     measured: int
+    pictures: int
     sample_bytes: float
     sample_seconds: float
     start_seconds: float
@@ -42,10 +44,10 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """The estimate as text."""
-        pictures = self.count * (2 if self.kind == "pairs" else 1)
+        pictures = self.count * self.pictures
         return [
             f"kind      {self.kind}, {self.size[0]} x {self.size[1]}",
-            f"samples   {self.count} in {self.shards} shards, {pictures} renderings",
+            f"samples   {self.count} in {self.shards} shards, {pictures} pictures",
             f"labels    {', '.join(self.labels)}",
             f"disk      {readable_bytes(self.total_bytes)}, {readable_bytes(self.sample_bytes)} per sample",
             f"time      {readable_seconds(self.total_seconds)} with {self.workers} workers on {self.device}, "
@@ -57,15 +59,16 @@ class Estimate:
 def estimate(recipe: "Recipe", count: int, workers: int, device: str) -> Estimate:
     """Render and encode one block, in memory. Raises what generating would raise about recipe and assets."""
     from synthgen.dataset.codecs import SampleCodec
-    from synthgen.dataset.layout import make_layout
+    from synthgen.dataset.layout import layout_of_recipe
     from synthgen.pipeline.plan import plan_shards
-    from synthgen.render.frame import open_renderer
+    from synthgen.pipeline.renderers import open_renderer
 
     started = perf_counter()
     renderer = open_renderer(recipe, device)
     renderer(0)  # kernels are compiled and loaded here
     ready = perf_counter()
-    codec = SampleCodec(make_layout(recipe.kind, recipe.size, recipe.label_names(), recipe.codec))
+    layout = layout_of_recipe(recipe.model_dump(mode="json"))
+    codec = SampleCodec(layout)
     samples = renderer(1)  # other pictures than the first block, so that caches help no more than they will
     encoded = [codec.encode(sample) for sample in samples]
     seconds = perf_counter() - ready
@@ -79,6 +82,7 @@ def estimate(recipe: "Recipe", count: int, workers: int, device: str) -> Estimat
         workers=workers,
         device=device,
         measured=len(samples),
+        pictures=len(layout.prefixes),
         sample_bytes=size / len(samples),
         sample_seconds=seconds / len(samples),
         start_seconds=ready - started,

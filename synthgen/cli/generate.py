@@ -56,8 +56,9 @@ def generate(
     chosen = choose_device(device)
     if dry_run:
         from synthgen.cli.dry_run import estimate
+        from synthgen.pipeline.renderers import sample_count
 
-        for line in estimate(loaded, count or loaded.count, workers, chosen).lines():
+        for line in estimate(loaded, count or sample_count(loaded), workers, chosen).lines():
             put(line)
         return
     if out is None:

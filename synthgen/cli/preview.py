@@ -42,7 +42,7 @@ def preview(
 def first_samples(recipe: "Recipe", count: int, device: str) -> list[dict[str, Any]]:
     """Arrays of samples 0 .. count-1 with the labels that a contact sheet shows."""
     from synthgen.core.conventions import BLOCK
-    from synthgen.render.frame import open_renderer
+    from synthgen.pipeline.renderers import open_renderer
     from synthgen.report.contact_sheet import sheet_labels
 
     renderer = open_renderer(recipe, device)

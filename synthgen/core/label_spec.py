@@ -41,6 +41,8 @@ DEPTH_STEP_MM = 2 * DEPTH_HALF_RANGE_MM / 65534
 NORMAL_STEPS = 4094  # octahedral, 12 bits per axis
 FLOW_STEP_PX = 1.0 / 64.0
 
+MOST_FRAMES = 32  # of a clip of kind `video`
+
 _SPECS = (
     LabelSpec("image", ("H", "W", 3), "uint8", "sRGB", "the picture; JPEG unless the recipe's codec is png"),
     LabelSpec(
@@ -96,6 +98,17 @@ _SPECS = (
         worst_error=DEPTH_STEP_MM,
     ),
     LabelSpec(
+        "depth_unit",
+        ("H", "W"),
+        "float32",
+        "[0, 1], 300 mm",
+        "densereg's Z: depth from 150 mm before to 150 mm behind the model origin",
+        derived=True,
+        amodal=True,
+        empty="NaN",
+        worst_error=1e-4,
+    ),
+    LabelSpec(
         "normals",
         ("H", "W", 3),
         "float32",
@@ -148,6 +161,23 @@ _SPECS = (
     ),
     LabelSpec(
         "ignore_mask", ("H", "W"), "bool", "", "pixels that no loss may use (other faces without labels)", empty="False"
+    ),
+    LabelSpec(
+        "invented_mask",
+        ("H", "W"),
+        "bool",
+        "",
+        "pixels whose colour no camera saw: disoccluded or stretched",
+        empty="False",
+    ),
+    LabelSpec(
+        "source_map",
+        ("H", "W", 2),
+        "float32",
+        "px of the photo",
+        "where in the original photo this pixel was sampled",
+        empty="NaN",
+        worst_error=FLOW_STEP_PX / 2,
     ),
     LabelSpec(
         "face_index",
@@ -256,6 +286,41 @@ DEFAULT_IMAGE_LABELS = (
     "parameters",
 )
 DEFAULT_PAIR_LABELS = ("image", "flow", "flow_backward", "matchability", "matchability_backward", "parameters")
+DEFAULT_FITTING_LABELS = (
+    *DEFAULT_IMAGE_LABELS[:6],
+    "ignore_mask",
+    "landmarks_2d",
+    "landmarks_2d_contour",
+    *DEFAULT_IMAGE_LABELS[7:],
+    "flow",
+    "matchability",
+)
+# What exists only where a picture was made from another one, by profiling or motion.
+MADE_FROM_PHOTO_LABELS = ("invented_mask", "source_map")
+DEFAULT_VIDEO_LABELS = (
+    "image",
+    "triangle_id",
+    "barycentric",
+    "depth",
+    "invented_mask",
+    "landmarks_2d",
+    "landmarks_3d",
+    "landmarks_visibility",
+    "parameters",
+    "flow",
+    "matchability",
+)
 # ... and what `images` store besides when a picture may show several faces, marked or labelled.
 IGNORED_FACE_LABELS = ("ignore_mask",)
 OTHER_FACE_LABELS = ("face_index", "other_landmarks_2d", "other_landmarks_visibility")
+
+_BACKWARD = ("flow_backward", "matchability_backward")
+
+
+def labels_of_kind(kind: str) -> tuple[str, ...]:
+    """The labels that samples of a kind can have: "images", "pairs", "fittings" or "video"."""
+    if kind in ("images", "pairs"):
+        missing = {*MADE_FROM_PHOTO_LABELS, *(() if kind == "pairs" else ("flow", "matchability", *_BACKWARD))}
+    else:
+        missing = {"albedo", "shading", *OTHER_FACE_LABELS, *(_BACKWARD if kind == "video" else ())}
+    return tuple(name for name in LABELS if name not in missing)

@@ -6,12 +6,13 @@ The renderer and the reader use the same functions, so a stored and a derived la
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.conventions import DENSEREG_NEAR_MM, DENSEREG_RANGE_MM
 from synthgen.core.errors import DatasetError
 
 Array = NDArray[Any]
@@ -24,6 +25,7 @@ class TemplateArrays:
     triangles: (T, 3) int32 vertex indices; label_count: number of label-carrying triangles, which come first;
     uv: (T, 3, 2) float32, template coordinate of each corner; parts: (T,) uint8; pncc: (V, 3) float32;
     landmark_triangle: (68,) int32; landmark_barycentric: (68, 3) float32, the iBUG points.
+    mean_face: (H, W, 3) uint8, the picture that `flow` of fittings leads to; (0, 0, 3) for other kinds.
     """
 
     triangles: NDArray[np.int32]
@@ -33,6 +35,7 @@ class TemplateArrays:
     pncc: NDArray[np.float32]
     landmark_triangle: NDArray[np.int32]
     landmark_barycentric: NDArray[np.float32]
+    mean_face: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
 
 
 _ARRAYS = {
@@ -43,6 +46,7 @@ _ARRAYS = {
     "pncc": (np.float32, 2),
     "landmark_triangle": (np.int32, 1),
     "landmark_barycentric": (np.float32, 2),
+    "mean_face": (np.uint8, 3),
 }
 
 
@@ -130,6 +134,12 @@ def derive_pncc(triangle_id: Array, barycentric: Array, template: TemplateArrays
     return _interpolate(triangle_id, barycentric, template.pncc, template.triangles)
 
 
+def derive_depth_unit(depth: Array, camera_from_world: Array) -> NDArray[np.float32]:
+    """densereg's Z (H, W) of depth (H, W) in mm: 0 is 150 mm before the model origin, 1 as much behind; NaN stays."""
+    before = depth - np.float32(camera_from_world[2, 3] - DENSEREG_NEAR_MM)
+    return np.clip(before * np.float32(1.0 / DENSEREG_RANGE_MM), 0.0, 1.0).astype(np.float32)
+
+
 def derive_labels(
     arrays: Mapping[str, Array], template: TemplateArrays, names: Sequence[str], prefixes: Sequence[str] = ("",)
 ) -> dict[str, Array]:
@@ -137,8 +147,11 @@ def derive_labels(
     result: dict[str, Array] = {}
     for name in names:
         prefix = next((item for item in prefixes if item and name.startswith(item)), "")
-        ids = arrays[prefix + "triangle_id"]
         label = name.removeprefix(prefix)
+        if label == "depth_unit":
+            result[name] = derive_depth_unit(arrays[prefix + "depth"], arrays[prefix + "camera_from_world"])
+            continue
+        ids = arrays[prefix + "triangle_id"]
         if label == "uv":
             result[name] = derive_uv(ids, arrays[prefix + "barycentric"], template)
         elif label == "pncc":

@@ -19,14 +19,14 @@ from synthgen.dataset.planes import MASKED_CODINGS, Coding, stored_sizes
 
 # Codings without a mask; their numbers share one space with those of planes.py.
 MASK, BITS, BYTES, RAW = 1, 2, 3, 4
-NO_MASK = 255
+NO_MASK = 65535
 LARGEST_VECTOR = 4096
 LARGEST_ORIGIN_MM = 1e6
 
 _SKIPPABLE = 0x184D2A50
-_MAGIC = b"SGP2"
-_HEAD = struct.Struct("<4sHHBI")  # magic, H, W, number of rows, bytes of the compressed frame
-_ROW = struct.Struct("<BBIIdB")  # coding, mask row, count, bytes of the plane, origin, length of the name
+_MAGIC = b"SGP3"
+_HEAD = struct.Struct("<4sHHHI")  # magic, H, W, number of rows, bytes of the compressed frame
+_ROW = struct.Struct("<BHIIdB")  # coding, mask row, count, bytes of the plane, origin, length of the name
 _CODING_OF = {(label, coding.number): coding for label, codings in MASKED_CODINGS.items() for coding in codings}
 
 

@@ -12,6 +12,8 @@ from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
 MANIFEST_FILE = "dataset.json"
 TEMPLATE_FILE = "template.npz"
 TABLE_FILE = "samples.parquet"
+# What a dataset of photos was made from: its fitting file and what was left out.
+SOURCE_FOLDER = "source"
 _FORMAT = "synthgen-dataset-1"
 _HASH_KEY = "manifest_sha256"
 
@@ -114,6 +116,7 @@ def derivable_names(layout: SampleLayout) -> tuple[str, ...]:
     needs: Mapping[str, Sequence[str]] = {
         "uv": ("triangle_id", "barycentric"),
         "pncc": ("triangle_id", "barycentric"),
+        "depth_unit": ("depth", "camera_from_world"),
         "parts": ("triangle_id",),
         "amodal_mask": ("triangle_id",),
         "face_mask": ("triangle_id", "occluder_mask"),

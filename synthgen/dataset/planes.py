@@ -205,6 +205,7 @@ FLOAT16_3 = Coding(19, "float16x3", np.uint16, 3, "left", _quantize_float16, _re
 FLOAT32_1 = Coding(20, "float32x1", np.uint32, 1, "left", _quantize_float32, _restore_float32, True)
 FLOAT32_2 = Coding(21, "float32x2", np.uint32, 2, "left", _quantize_float32, _restore_float32, True)
 FLOAT32_3 = Coding(22, "float32x3", np.uint32, 3, "left", _quantize_float32, _restore_float32, True)
+UNIT16_1 = Coding(23, "unit16x1", np.uint16, 1, "slope", _quantize_unit, _restore_unit, True)
 
 # Label -> codings in the order in which they are tried.
 MASKED_CODINGS: dict[str, tuple[Coding, ...]] = {
@@ -214,6 +215,8 @@ MASKED_CODINGS: dict[str, tuple[Coding, ...]] = {
     "normals": (OCTAHEDRAL12, FLOAT32_3),
     "uv": (UNIT16_2, FLOAT32_2),
     "pncc": (UNIT16_3, FLOAT32_3),
+    "depth_unit": (UNIT16_1, FLOAT32_1),
+    "source_map": (FLOW16, FLOW32, FLOAT32_2),
     "albedo": (FLOAT16_3, FLOAT32_3),
     "shading": (FLOAT16_3, FLOAT32_3),
     "flow": (FLOW16, FLOW32, FLOAT32_2),

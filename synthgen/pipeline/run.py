@@ -12,6 +12,7 @@ from synthgen.core.errors import DatasetError, FingerprintError, UsageError
 from synthgen.dataset.index import index_file, shard_file
 from synthgen.dataset.manifest import (
     MANIFEST_FILE,
+    SOURCE_FOLDER,
     TABLE_FILE,
     TEMPLATE_FILE,
     Manifest,
@@ -25,7 +26,8 @@ from synthgen.pipeline.build_shard import Stamp
 from synthgen.pipeline.lock import RunLock
 from synthgen.pipeline.plan import plan_shards, sound_index
 from synthgen.pipeline.publish import LocalStore, Store, open_store, publish_bytes, sweep_temporary
-from synthgen.pipeline.session import RENDERER, RendererFacts, RendererSpec
+from synthgen.pipeline.renderers import sample_count
+from synthgen.pipeline.session import RendererFacts, RendererSpec
 from synthgen.pipeline.signals import terminable
 from synthgen.pipeline.versions import cpu_family, library_versions
 from synthgen.pipeline.worker import Finished
@@ -42,14 +44,14 @@ class GenerateOptions:
 
     count: samples, None for the recipe's; workers: processes, 0 renders in this process; device: "cpu" or "cuda",
     whose labels agree within the tolerances of the label table; resume: go on with what the folder holds;
-    factory: the renderer, "module:function".
+    factory: the renderer, "module:function", None for that of the recipe's kind.
     """
 
     count: int | None = None
     workers: int = 1
     device: str = "cpu"
     resume: bool = False
-    factory: str = RENDERER
+    factory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def generate(
     """
     options = options or GenerateOptions()
     started = perf_counter()
-    count = recipe.count if options.count is None else options.count
+    count = sample_count(recipe) if options.count is None else options.count
     plan = plan_shards(count, recipe.shard_size)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}, expected 0 or more")
@@ -200,7 +202,7 @@ def _open_pool(recipe: Recipe, store: Store, options: GenerateOptions, shards: i
 
 
 def _refuse_foreign_folder(store: Store, resume: bool) -> None:
-    names = [name for name in store.names() if not name.startswith(".")]
+    names = [name for name in store.names() if not name.startswith(".") and name != SOURCE_FOLDER]
     if resume and all(_OWN_FILE.fullmatch(name) for name in names):
         return  # a dataset whose manifest was lost: its shards are kept when they fit
     if names and MANIFEST_FILE not in names:

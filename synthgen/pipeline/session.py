@@ -9,14 +9,13 @@ from typing import Any, Protocol
 from synthgen.core.errors import DatasetError, UsageError
 from synthgen.dataset.derived import TemplateArrays, template_to_npz
 from synthgen.dataset.index import index_file, index_to_json
-from synthgen.dataset.layout import make_layout
+from synthgen.dataset.layout import layout_of_recipe
 from synthgen.dataset.manifest import ShardRange
 from synthgen.dataset.sample import Sample
 from synthgen.pipeline.build_shard import BuiltShard, LastBlock, Stamp, build_shard
 from synthgen.pipeline.publish import open_store, publish_bytes
+from synthgen.pipeline.renderers import renderer_factory
 from synthgen.recipe.schema import Recipe
-
-RENDERER = "synthgen.render.frame:open_renderer"
 
 
 class Renderer(Protocol):
@@ -30,17 +29,17 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class RendererSpec:
-    """How to open a renderer in any process. factory: "module:function", called with (recipe, device, check_assets);
-    check_assets: look at every picture of the recipe's folders first, which one process of a run does for all."""
+    """How to open a renderer in any process. factory: "module:function", called with (recipe, device, check_assets),
+    by default the one of the recipe's kind; check_assets: look at every picture of the recipe's folders first, which one process of a run does for all."""
 
     recipe: Recipe
     device: str = "cpu"
-    factory: str = RENDERER
+    factory: str | None = None
     check_assets: bool = True
 
     def open(self) -> Renderer:
         """The renderer. Raises what the factory raises."""
-        module, _, name = self.factory.partition(":")
+        module, _, name = (self.factory or renderer_factory(self.recipe)).partition(":")
         renderer: Renderer = getattr(import_module(module), name)(self.recipe, self.device, self.check_assets)
         return renderer
 
@@ -65,7 +64,7 @@ class Session:
         recipe = spec.recipe
         self._renderer = spec.open()
         self._render = LastBlock(self._renderer)
-        self._layout = make_layout(recipe.kind, recipe.size, recipe.label_names(), recipe.codec)
+        self._layout = layout_of_recipe(recipe.model_dump(mode="json"))
         self._store = open_store(location)
 
     def facts(self) -> RendererFacts:

@@ -23,7 +23,7 @@ from synthgen.dataset.tar import BLOCK as TAR_BLOCK
 from synthgen.dataset.tar import END, member_name, tar_header, tar_padding
 from synthgen.dataset.whole_file import TEMPORARY_PREFIX
 from synthgen.pipeline.build_shard import LastBlock
-from synthgen.pipeline.session import RENDERER, RendererSpec
+from synthgen.pipeline.session import RendererSpec
 from synthgen.pipeline.versions import library_versions
 from synthgen.recipe.schema import Recipe
 
@@ -62,7 +62,7 @@ def verify(
     path: str | Path,
     deep: bool = False,
     relabel: int = 0,
-    factory: str = RENDERER,
+    factory: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Check a dataset folder.
@@ -174,7 +174,7 @@ def _check_table(folder: Path, dataset: Dataset) -> Iterator[str]:
         yield f"{file} is damaged; delete it and run generate --resume, which writes it again"
 
 
-def _relabel(dataset: Dataset, positions: list[int], factory: str) -> Iterator[str]:
+def _relabel(dataset: Dataset, positions: list[int], factory: str | None) -> Iterator[str]:
     manifest = dataset.manifest
     changed = [
         f"{k} {v} -> {library_versions().get(k)}"

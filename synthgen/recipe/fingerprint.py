@@ -10,18 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthgen.recipe.load import BUILTIN, PATH_KEYS
-from synthgen.recipe.schema import Recipe
+from synthgen.recipe.schema import KEY_KINDS, Recipe
 
 PLAN_KEYS = ("count", "shard_size")
-# Keys that the other kind of recipe alone uses.
-UNUSED_KEYS = {"images": ("flow",), "pairs": ("faces", "other_faces")}
 FILE_MARK = "(file)"
 
 
 def canonical_recipe(recipe: Recipe) -> dict[str, Any]:
     """Everything that decides the bytes of a sample, as plain JSON values; labels in the order of the label table."""
     plain: dict[str, Any] = recipe.model_dump(mode="json")
-    for key in (*PLAN_KEYS, *UNUSED_KEYS[recipe.kind]):
+    unused = [key for key, kinds in KEY_KINDS.items() if recipe.kind not in kinds]  # of other kinds alone
+    for key in (*PLAN_KEYS, *unused):
         del plain[key]
     plain["labels"] = list(recipe.label_names())
     return plain

@@ -29,6 +29,7 @@ MOST_PARENTS = 20
 PATH_KEYS = (
     ("model", "path"), ("light", "source"), ("albedo", "textures"), ("background", "images"),
     ("background", "annotations"), ("occluders", "images"), ("occluders", "annotations"),
+    ("fittings", "path"), ("fittings", "photos"),
 )  # fmt: skip
 BUILTIN = "builtin"
 

@@ -7,16 +7,22 @@ mapping that a dataset stores.
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from synthgen.core.label_spec import (
+    DEFAULT_FITTING_LABELS,
     DEFAULT_IMAGE_LABELS,
     DEFAULT_PAIR_LABELS,
+    DEFAULT_VIDEO_LABELS,
     IGNORED_FACE_LABELS,
     LABELS,
+    MADE_FROM_PHOTO_LABELS,
     OTHER_FACE_LABELS,
     PARAMETER_LABELS,
+    labels_of_kind,
 )
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
+from synthgen.recipe.photo_sections import Augment, Crop, FittingsSource, Profile, Video
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
     MOST_FACES,
@@ -38,16 +44,26 @@ from synthgen.recipe.sections import (
 )
 from synthgen.recipe.suggest import suggestion
 
-KINDS = ("images", "pairs")
-LATER_KINDS = ("fittings", "video")
+KINDS = ("images", "pairs", "fittings", "video")
+# Which kinds have a key; keys that are not listed belong to all.
+_RENDERED = ("images", "pairs")
+_PHOTOS = ("fittings", "video")
+KEY_KINDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("identity", "expression", "camera", "pose", "light", "albedo", "background", "occluders", "sensor"), _RENDERED
+    ),
+    **dict.fromkeys(("faces", "other_faces"), ("images",)),
+    "flow": ("pairs", "fittings"),
+    **dict.fromkeys(("fittings", "crop"), _PHOTOS),
+    **dict.fromkeys(("augment", "profile"), ("fittings",)),
+    "video": ("video",),
+}
 PARAMETERS = "parameters"
 
 Side = Annotated[Integer, Field(ge=16, le=4096)]
 
 
 def _check_kind(value: Any) -> Any:
-    if value in LATER_KINDS:
-        raise problem("{kind} is not available in this version yet; use images or pairs", kind=value)
     if value not in KINDS:
         raise problem("unknown kind {value}{hint}", value=repr(value)[:60], hint=suggestion(value, KINDS))
     return value
@@ -57,7 +73,8 @@ def _check_label(name: str, info: ValidationInfo) -> str:
     known = known_labels(info.data.get("kind"))
     if name not in known:
         if name in LABELS:
-            raise problem("the label {name} exists for kind: pairs only", name=name)
+            kinds = " and ".join(kind for kind in KINDS if name in labels_of_kind(kind))
+            raise problem("the label {name} exists for kind: {kinds} only", name=name, kinds=kinds)
         raise problem("unknown label {name}{hint}", name=repr(name)[:60], hint=suggestion(name, known))
     return name
 
@@ -65,21 +82,24 @@ def _check_label(name: str, info: ValidationInfo) -> str:
 Label = Annotated[str, AfterValidator(_check_label)]
 
 
-def _default_labels(kind: str, faces: Distribution, other_faces: str) -> tuple[str, ...]:
+def _default_labels(recipe: "Recipe") -> tuple[str, ...]:
     """What is stored when the recipe does not say: with several faces in a picture, also what tells them apart."""
-    if kind == "pairs":
-        return DEFAULT_PAIR_LABELS
-    if faces.bounds()[1] < 2:
-        return DEFAULT_IMAGE_LABELS
-    return (*DEFAULT_IMAGE_LABELS, *(OTHER_FACE_LABELS if other_faces == "label" else IGNORED_FACE_LABELS))
+    if recipe.kind == "fittings":
+        return (*DEFAULT_FITTING_LABELS, *(MADE_FROM_PHOTO_LABELS if recipe.profile is not None else ()))
+    if recipe.kind != "images" or recipe.faces.bounds()[1] < 2:
+        return {"images": DEFAULT_IMAGE_LABELS, "pairs": DEFAULT_PAIR_LABELS, "video": DEFAULT_VIDEO_LABELS}[
+            recipe.kind
+        ]
+    return (*DEFAULT_IMAGE_LABELS, *(OTHER_FACE_LABELS if recipe.other_faces == "label" else IGNORED_FACE_LABELS))
 
 
 class Recipe(Section):
     """A validated recipe; paths are absolute when it was loaded from a file."""
 
-    kind: Annotated[Literal["images", "pairs"], BeforeValidator(_check_kind)]
+    kind: Annotated[Literal["images", "pairs", "fittings", "video"], BeforeValidator(_check_kind)]
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
-    count: Annotated[Integer, Field(ge=1, le=10**9)]
+    # None, which only recipes of photos may say, stands for every fitting of the set.
+    count: Annotated[Annotated[Integer, Field(ge=1, le=10**9)] | None, Field(validate_default=True)] = None
     size: tuple[Side, Side]  # height, width
     model: Model = ProceduralModel()
     identity: Distribution = Normal(stddev=1.0)
@@ -94,6 +114,11 @@ class Recipe(Section):
     faces: Annotated[Distribution, AfterValidator(Within(1, MOST_FACES, whole=True))] = Constant(value=1.0)
     other_faces: Literal["ignore", "label"] = "ignore"
     flow: Flow = Flow()
+    fittings: Annotated[FittingsSource | None, Field(validate_default=True)] = None
+    crop: Crop = Crop()
+    augment: Augment = Augment()
+    profile: Profile | None = None
+    video: Video = Video()
     labels: Annotated[tuple[Label, ...], Field(min_length=1)] = DEFAULT_IMAGE_LABELS  # see _default_labels
     codec: Literal["jpeg", "png"] = "jpeg"
     shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
@@ -101,19 +126,35 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fill_labels(self) -> Self:
         if "labels" not in self.model_fields_set:
-            labels = _default_labels(self.kind, self.faces, self.other_faces)
+            labels = _default_labels(self)
             object.__setattr__(self, "labels", labels)  # frozen, but not yet handed out
         return self
 
-    @field_validator("faces", "other_faces")
-    @classmethod
-    def _check_images_only(cls, value: Any, info: ValidationInfo) -> Any:
-        return _require_kind("images", value, info)
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.profile is not None and self.augment != Augment():
+            raise problem("profile and augment exclude each other", key="augment")
+        return self
 
-    @field_validator("flow")
+    @field_validator("count", "fittings")
     @classmethod
-    def _check_pairs_only(cls, value: Any, info: ValidationInfo) -> Any:
-        return _require_kind("pairs", value, info)
+    def _check_present(cls, value: Any, info: ValidationInfo) -> Any:
+        of_photos = info.data.get("kind") in _PHOTOS
+        if value is None and of_photos == (info.field_name == "fittings"):
+            raise PydanticCustomError("missing", "is required")
+        return value
+
+    @field_validator(*KEY_KINDS)
+    @classmethod
+    def _check_kinds(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuses a setting that other kinds alone use; its default is no setting."""
+        kinds = KEY_KINDS[str(info.field_name)]
+        actual = info.data.get("kind", kinds[0])
+        if actual not in kinds and value != Recipe.model_fields[str(info.field_name)].default:
+            raise problem(
+                "exists for kind: {kinds} only, this recipe is kind: {actual}", kinds=" and ".join(kinds), actual=actual
+            )
+        return value
 
     @field_validator("labels")
     @classmethod
@@ -133,13 +174,4 @@ class Recipe(Section):
 
 def known_labels(kind: str | None) -> tuple[str, ...]:
     """What `labels` may hold for a kind; every label when the kind is unknown."""
-    names = [name for name, spec in LABELS.items() if kind != "images" or spec.view == "image"]
-    return (*names, PARAMETERS)
-
-
-def _require_kind(kind: str, value: Any, info: ValidationInfo) -> Any:
-    """Refuses a setting that the other kind alone uses; its default is no setting."""
-    actual = info.data.get("kind", kind)
-    if actual != kind and value != Recipe.model_fields[str(info.field_name)].default:
-        raise problem("exists for kind: {kind} only, this recipe is kind: {actual}", kind=kind, actual=actual)
-    return value
+    return (*(LABELS if kind is None else labels_of_kind(kind)), PARAMETERS)

@@ -114,19 +114,6 @@ def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True
     return Renderer(recipe, open_assets(recipe, device, check_assets))
 
 
-def render_sample(recipe: Recipe, index: int, device: str = "cpu") -> dict[str, NDArray[Any]]:
-    """Every label of sample `index` as arrays, before encoding, without any dataset.
-
-    Keys are those of the label table; pairs have `source_` and `target_` prefixes. The whole block of 32 is rendered,
-    as it is in a dataset. Raises UsageError for a negative index.
-    """
-    if index < 0:
-        raise UsageError(f"sample index must be 0 or more, got {index}")
-    renderer = open_renderer(recipe, device)
-    names = [name for name, spec in LABELS.items() if recipe.kind == "pairs" or spec.view == "image"]
-    return renderer.render(index // BLOCK, names)[index % BLOCK].arrays
-
-
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """One torch thread: with more, matrix products may differ in the last bits, and so would the bytes."""

@@ -56,7 +56,7 @@ def test_plain_lines_come_once_per_interval() -> None:
 
 
 def estimate(count: int, shards: int, workers: int) -> Estimate:
-    return Estimate("pairs", (128, 128), ("image",), count, shards, workers, "cpu", 32, 50_000.0, 0.01, 5.0)
+    return Estimate("pairs", (128, 128), ("image",), count, shards, workers, "cpu", 32, 2, 50_000.0, 0.01, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_estimated_time_knows_that_a_worker_builds_whole_shards(
 
 def test_estimate_text() -> None:
     text = "\n".join(estimate(1000, 1, 2).lines())
-    assert "50 MB, 50 kB per sample" in text and "2000 renderings" in text and "nothing was written" in text
+    assert "50 MB, 50 kB per sample" in text and "2000 pictures" in text and "nothing was written" in text

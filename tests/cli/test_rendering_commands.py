@@ -37,7 +37,7 @@ def test_dry_run_measures_and_touches_nothing(run: Run, small: Path, tmp_path: P
     before = sorted(tmp_path.rglob("*"))
     result = run("generate", small, "-o", tmp_path / "data", "--dry-run", "--workers", 4, "--device", "cpu")
     assert result.code == 0
-    assert "1000 in 10 shards, 2000 renderings" in result.out
+    assert "1000 in 10 shards, 2000 pictures" in result.out
     assert "kB per sample" in result.out and "with 4 workers on cpu" in result.out
     assert sorted(tmp_path.rglob("*")) == before
     assert run("generate", small, "--dry-run", "--count", 7, "--device", "cpu").out.count("7 in 1 shards") == 1

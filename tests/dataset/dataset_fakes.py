@@ -9,12 +9,16 @@ import numpy as np
 
 from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS
 from synthgen.dataset.derived import TemplateArrays
-from synthgen.dataset.layout import SampleLayout, make_layout
+from synthgen.dataset.layout import SampleLayout, layout_of_recipe
 from synthgen.dataset.sample import Sample
 
 COLUMNS, ROWS = 149, 75
 TRIANGLES = 2 * COLUMNS * ROWS
 VERTICES = (COLUMNS + 1) * (ROWS + 1)
+
+
+def make_layout(kind: str, size: tuple[int, int], labels: tuple[str, ...], codec: str) -> SampleLayout:
+    return layout_of_recipe({"kind": kind, "size": size, "labels": labels, "codec": codec})
 
 
 def image_layout(size: tuple[int, int] = (128, 128), codec: str = "jpeg", extra: tuple[str, ...] = ()) -> SampleLayout:

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import zstandard
-from dataset_fakes import image_layout, image_sample, pair_layout, pair_sample
+from dataset_fakes import image_layout, image_sample, make_layout, pair_layout, pair_sample
 from PIL import Image
 
 from synthgen.core.errors import DatasetError, LabelError
-from synthgen.core.label_spec import LABELS
+from synthgen.core.label_spec import LABELS, labels_of_kind
 from synthgen.dataset.codecs import SampleCodec, decode_meta, decode_sample, encode_meta, encode_sample
 from synthgen.dataset.label_planes import LabelPlanes
-from synthgen.dataset.layout import LABEL_SCHEMA_VERSION, SampleLayout, label_of, make_layout
+from synthgen.dataset.layout import LABEL_SCHEMA_VERSION, SampleLayout, label_of
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png, plain_png
 from synthgen.dataset.sample import Sample
 
@@ -25,9 +25,14 @@ SIZE = (40, 56)
 
 def all_labels_sample(kind: str) -> tuple[Sample, SampleLayout]:
     """A sample with every label of the table for its kind."""
-    sample = image_sample(5, SIZE) if kind == "images" else pair_sample(5, SIZE)
+    sample = pair_sample(5, SIZE) if kind == "pairs" else image_sample(5, SIZE)
     arrays, rng = dict(sample.arrays), np.random.default_rng(9)
-    for prefix in ("",) if kind == "images" else ("source_", "target_"):
+    if kind == "fittings":
+        pair = pair_sample(5, SIZE).arrays
+        arrays |= {name: pair[name] for name, spec in LABELS.items() if spec.view == "pair"}
+        arrays["invented_mask"] = rng.random(SIZE) < 0.1
+        arrays["source_map"] = rng.uniform(-20, 700, (*SIZE, 2)).astype(np.float32)
+    for prefix in ("source_", "target_") if kind == "pairs" else ("",):
         face = arrays[prefix + "triangle_id"] >= 0
         arrays[prefix + "face_mask"] = face & ~arrays[prefix + "occluder_mask"]
         arrays[prefix + "amodal_mask"] = face
@@ -37,11 +42,12 @@ def all_labels_sample(kind: str) -> tuple[Sample, SampleLayout]:
         arrays[prefix + "other_landmarks_2d"] = np.full((2, 68, 2), np.nan, np.float32)
         arrays[prefix + "other_landmarks_visibility"] = rng.integers(0, 4, (2, 68), np.uint8)
         arrays[prefix + "landmarks_2d_contour"] = arrays[prefix + "landmarks_2d"] + np.float32(1)
+        depth_unit = rng.uniform(0, 1, SIZE).astype(np.float32)
+        arrays[prefix + "depth_unit"] = np.where(face, depth_unit, np.float32(np.nan))
         for name, channels, top in (("uv", 2, 1), ("pncc", 3, 1), ("albedo", 3, 1), ("shading", 3, 4)):
             plane = rng.uniform(0, top, (*SIZE, channels)).astype(np.float32)
             arrays[prefix + name] = np.where(face[..., None], plane, np.float32(np.nan))
-    names = [name for name, spec in LABELS.items() if kind == "pairs" or spec.view == "image"]
-    return replace(sample, arrays=arrays), make_layout(kind, SIZE, names, "png")
+    return replace(sample, arrays=arrays), make_layout(kind, SIZE, labels_of_kind(kind), "png")
 
 
 def assert_within_table(expected: np.ndarray, found: np.ndarray, name: str) -> None:
@@ -56,13 +62,13 @@ def assert_within_table(expected: np.ndarray, found: np.ndarray, name: str) -> N
     assert error <= spec.worst_error, name
 
 
-@pytest.mark.parametrize("kind", ["images", "pairs"])
+@pytest.mark.parametrize("kind", ["images", "pairs", "fittings"])
 def test_every_label_of_the_table_within_its_worst_error(kind: str) -> None:
     sample, layout = all_labels_sample(kind)
     decoded = decode_sample(encode_sample(sample, layout), layout)
     assert list(decoded) == list(layout.array_names)
     covered = {label_of(name).name for name in decoded}
-    assert covered == {name for name, spec in LABELS.items() if kind == "pairs" or spec.view == "image"}
+    assert covered == set(labels_of_kind(kind))
     for name, found in decoded.items():
         assert_within_table(sample.arrays[name], found, name)
 
@@ -251,15 +257,17 @@ def test_stored_bytes_are_pinned() -> None:
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(labels), read_across_frames=True) as stream:
         content = stream.read()
     table = labels[: 8 + struct.unpack("<I", labels[4:8])[0]]
-    assert LABEL_SCHEMA_VERSION == 2
+    assert LABEL_SCHEMA_VERSION == 3
     assert hashlib.sha256(content).hexdigest() == "1b7b25f601299e771010076b1e4c06adb6cf2db9ca40171d2277f57f1270a8b3"
-    assert len(table) == 401
+    assert len(table) == 414
     assert meta == b'{"checks":{},"index":11,"parameters":{"source_a":1,"target_b":[0.5]}}'
 
 
 def test_layouts_that_no_dataset_has_are_refused() -> None:
     for arguments in (
-        ("video", (32, 32), ["image"], "jpeg"),
+        ("video", (32, 32), ["image"], "jpeg"),  # without the number of frames
+        ("clips", (32, 32), ["image"], "jpeg"),
+        ("images", (32, 32), ["image", "source_map"], "jpeg"),
         ("images", (32, 32), ["image", "depht"], "jpeg"),
         ("images", (32, 32), ["image", "flow"], "jpeg"),
         ("images", (32, 32), ["image"], "webp"),

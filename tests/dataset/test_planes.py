@@ -177,4 +177,5 @@ def test_coding_numbers_are_unique_and_pinned() -> None:
         20: "float32x1",
         21: "float32x2",
         22: "float32x3",
+        23: "unit16x1",
     }

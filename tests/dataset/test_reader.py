@@ -27,7 +27,7 @@ def test_samples_equal_their_own_encoding(images_folder: Path) -> None:
         found = dataset[index]
         for name, array in expected.items():
             np.testing.assert_array_equal(found[name], array, err_msg=name)
-        assert set(found) - set(expected) == {"uv", "pncc", "parts", "face_mask", "amodal_mask"}
+        assert set(found) - set(expected) == {"uv", "pncc", "parts", "face_mask", "amodal_mask", "depth_unit"}
         uv = derive_uv(expected["triangle_id"], expected["barycentric"], fake_template())
         np.testing.assert_array_equal(found["uv"], uv)
 

@@ -14,8 +14,8 @@ import pytest
 from synthgen.core.conventions import BLOCK
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.reader import open_dataset
+from synthgen.pipeline.renderers import render_sample
 from synthgen.recipe.load import load_recipe
-from synthgen.render.frame import render_sample
 
 ROOT = Path(__file__).parents[2]
 # Small pictures and shards that end inside a block, so that several shards are at work and blocks are shared.

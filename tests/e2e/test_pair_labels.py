@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from synthgen.core.conventions import HIDDEN, MATCHABLE
-from synthgen.core.label_spec import LABELS
+from synthgen.core.label_spec import labels_of_kind
 from synthgen.dataset.sample import Sample
 from synthgen.morphable.model import MorphableModel
 from synthgen.recipe.load import load_recipe
@@ -42,7 +42,7 @@ def block(request: pytest.FixtureRequest) -> Block:
         overrides.append(f"model={{path: {path}}}")
     recipe = load_recipe(RECIPES / "dfc" / "pretrain_gray.yaml", overrides)
     renderer = open_renderer(recipe)
-    return Block(renderer.render(0, tuple(LABELS)), renderer.assets.model)
+    return Block(renderer.render(0, labels_of_kind("pairs")), renderer.assets.model)
 
 
 def ends_of(flow: NDArray[Any]) -> NDArray[Any]:

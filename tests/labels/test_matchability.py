@@ -127,6 +127,23 @@ def test_masks_give_their_reasons_in_the_order_of_the_design() -> None:
     np.testing.assert_array_equal(codes(source, target), expected)
 
 
+def test_invented_and_ignored_pixels_count_on_both_sides() -> None:
+    def rows(*numbers: int) -> torch.Tensor:
+        mask = torch.zeros((1, 8, 8), dtype=torch.bool)
+        mask[0, list(numbers)] = True
+        return mask
+
+    lower = [[x, y + 1.0, z] for x, y, z in PLANE]  # row i ends in row i + 1, row 7 leaves the frame
+    front = square((-20.0, 20.0), (-20.0, 20.0), 40.0)  # hides everything that is not outside
+    source = replace(flat_view(PLANE, AWAY), invented_mask=rows(0, 7), ignore_mask=rows(1))
+    target = replace(flat_view(lower, front), invented_mask=rows(1, 2, 4), ignore_mask=rows(1, 6))
+    code = codes(source, target)
+    # Row 0 is invented here and ends on an ignored one; 1 is ignored; 2 is hidden; 3 ends on an invented row, 5 on an
+    # ignored one; 7 is invented and leaves the frame.
+    expected = [c.IGNORED, c.IGNORED, c.HIDDEN, c.INVENTED, c.HIDDEN, c.IGNORED, c.HIDDEN, c.INVENTED]
+    np.testing.assert_array_equal(code, np.tile(np.array(expected)[:, None], (1, 8)))
+
+
 def test_behind_the_target_camera_counts_as_outside() -> None:
     behind = [[x, y, -50.0] for x, y, _ in PLANE]
     assert (codes(flat_view(PLANE, AWAY, True), flat_view(behind, AWAY, True)) == c.OUTSIDE).all()

@@ -212,4 +212,4 @@ def test_the_error_is_the_project_s_own_with_exit_code_2() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe("kind: fittings\ncount: 1\nsize: [16, 16]\n", "r.yaml")
     assert caught.value.exit_code == 2
-    assert str(caught.value).startswith("r.yaml:1:7: kind: fittings is not available in this version yet")
+    assert str(caught.value).startswith("r.yaml:1:1: fittings: is required")

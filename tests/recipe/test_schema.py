@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS
+from synthgen.core.label_spec import DEFAULT_IMAGE_LABELS, DEFAULT_PAIR_LABELS, LABELS, PARAMETER_LABELS, labels_of_kind
 from synthgen.recipe.distributions import Normal, Uniform
 from synthgen.recipe.json_schema import recipe_json_schema
+from synthgen.recipe.photo_sections import Profile
 from synthgen.recipe.schema import Recipe
 from synthgen.recipe.sections import ActionsExpression, GaussianExpression, PerspectiveCamera
 
@@ -55,13 +56,26 @@ def test_label_names_follow_the_table_with_parameters_written_out() -> None:
 
 @pytest.mark.parametrize("name", [name for name, spec in LABELS.items() if spec.view == "pair"])
 def test_pair_labels_need_pairs(name: str) -> None:
-    assert f"the label {name} exists for kind: pairs only" in refused(labels=[name])
+    assert f"the label {name} exists for kind: pairs and" in refused(labels=[name])
     assert recipe(kind="pairs", labels=[name]).labels == (name,)
 
 
-@pytest.mark.parametrize("name", [name for name, spec in LABELS.items() if spec.view == "image"])
+@pytest.mark.parametrize("name", labels_of_kind("images"))
 def test_image_labels_exist_for_both_kinds(name: str) -> None:
     assert recipe(labels=[name]).labels == recipe(kind="pairs", labels=[name]).labels == (name,)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("fittings", "source_map"), ("video", "source_map"), ("fittings", "flow")])
+def test_labels_of_photos(kind: str, name: str) -> None:
+    photos = {"kind": kind, "fittings": {"path": "/a.npz"}}
+    assert recipe(**photos, labels=[name]).labels == (name,)
+    refused(**photos, labels=["albedo"])
+
+
+def test_photos_need_a_fitting_file_and_no_count() -> None:
+    assert "fittings" in refused(kind="fittings") and "count" in refused(count=None)
+    assert recipe(kind="video", fittings={"path": "/a.npz"}, count=None).count is None
+    assert Profile(yaw_deg=(0, 30), pitch_deg=(-5, 5, 10), flip=True).views == 12
 
 
 def test_expression_forms() -> None:
@@ -113,6 +127,13 @@ def test_expression_forms() -> None:
         {"kind": "pairs", "faces": 2}, {"kind": "pairs", "other_faces": "label"},
         {"flow": {"method": "nearest_uv"}}, {"kind": "pairs", "flow": {"threshold": 0}},
         {"kind": "pairs", "flow": {"method": "farneback"}},
+        {"fittings": {"path": "/a.npz"}}, {"video": {"frames": 4}}, {"profile": {}}, {"crop": {"rule": "fit"}},
+        {"kind": "fittings", "fittings": {"path": "/a"}, "pose": {"yaw_deg": 3}},
+        {"kind": "fittings", "fittings": {"path": "/a"}, "video": {"frames": 4}},
+        {"kind": "fittings", "fittings": {"path": "/a"}, "profile": {}, "augment": {"copies": 2}},
+        {"kind": "fittings", "fittings": {"path": "/a"}, "profile": {"yaw_deg": [100]}},
+        {"kind": "video", "fittings": {"path": "/a"}, "video": {"scale": 0}},
+        {"kind": "video", "fittings": {"path": "/a"}, "video": {"frames": 1}},
         {"labels": []}, {"labels": ["colour"]}, {"labels": "image"}, {"labels": ["image", "image"]}, {"labels": [3]},
         {"codec": "webp"}, {"shard_size": 0}, {"shard_size": 1.5}, {"identity": None}, {"colour": 3},
     ],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen.core.label_spec import LABELS, PARAMETER_LABELS
+from synthgen.core.label_spec import PARAMETER_LABELS, labels_of_kind
 from synthgen.recipe.distributions import Normal, TruncatedNormal
 from synthgen.recipe.load import load_recipe
 from synthgen.recipe.sections import GaussianExpression
@@ -43,8 +43,7 @@ def test_header_says_purpose_command_time_disk_and_what_to_change(path: Path) ->
 def test_demo_stores_every_label_of_a_picture() -> None:
     recipe = load_recipe(FOLDER / "demo.yaml")
     assert recipe.count == 64 and recipe.background.kind == "procedural"
-    expected = {name for name, spec in LABELS.items() if spec.view == "image"}
-    assert set(recipe.label_names()) == expected - LABELS_OF_OTHER_FACES
+    assert set(recipe.label_names()) == set(labels_of_kind("images")) - LABELS_OF_OTHER_FACES
     assert set(PARAMETER_LABELS) <= set(recipe.label_names())
 
 

@@ -8,14 +8,15 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from synthgen.core.conventions import BLOCK
 from synthgen.core.errors import UsageError
-from synthgen.core.label_spec import LABELS
+from synthgen.core.label_spec import LABELS, labels_of_kind
 from synthgen.dataset.codecs import SampleCodec
-from synthgen.dataset.layout import make_layout
+from synthgen.dataset.layout import layout_of_recipe
 from synthgen.dataset.sample import Sample
 from synthgen.morphable.template import evaluate_points
+from synthgen.pipeline.renderers import render_sample
 from synthgen.recipe.load import parse_recipe
 from synthgen.recipe.schema import Recipe
-from synthgen.render.frame import Renderer, open_renderer, render_sample
+from synthgen.render.frame import Renderer, open_renderer
 
 IMAGES = """
 kind: images
@@ -69,7 +70,7 @@ def test_another_seed_gives_other_samples(renderer: Renderer, with_recipe: Calla
 
 
 def test_labels_have_the_shapes_and_types_of_the_label_table(with_recipe: Callable[..., Renderer]) -> None:
-    names = [name for name, spec in LABELS.items() if spec.view == "image"]
+    names = labels_of_kind("images")
     sample = with_recipe().render(0, names)[3]
     sizes = {"H": 48, "W": 64, "I": 40, "E": 10}
     for name in names:
@@ -79,7 +80,7 @@ def test_labels_have_the_shapes_and_types_of_the_label_table(with_recipe: Callab
 
 
 def test_empty_values_where_there_is_no_face(with_recipe: Callable[..., Renderer]) -> None:
-    arrays = with_recipe().render(0, tuple(name for name, spec in LABELS.items() if spec.view == "image"))[0].arrays
+    arrays = with_recipe().render(0, labels_of_kind("images"))[0].arrays
     away = arrays["triangle_id"] < 0
     assert away.any() and not away.all()
     for name in ("barycentric", "depth", "normals", "uv", "pncc", "albedo", "shading"):
@@ -125,7 +126,7 @@ def test_scaled_orthographic_vector_of_62(with_recipe: Callable[..., Renderer]) 
 
 @pytest.mark.parametrize("policy", ["ignore", "label"])
 def test_several_faces(policy: str, with_recipe: Callable[..., Renderer]) -> None:
-    names = [name for name, spec in LABELS.items() if spec.view == "image"]
+    names = labels_of_kind("images")
     renderer = with_recipe("faces=3", f"other_faces={policy}", "occluders.count=0")
     alone = with_recipe("occluders.count=0").render(0, names)
     crowd = renderer.render(0, names)
@@ -166,7 +167,7 @@ def test_supersampling_softens_edges_and_leaves_labels(with_recipe: Callable[...
 
 def test_stored_samples_decode_to_what_the_label_table_promises(renderer: Renderer) -> None:
     recipe = renderer.recipe
-    codec = SampleCodec(make_layout(recipe.kind, recipe.size, recipe.label_names(), recipe.codec))
+    codec = SampleCodec(layout_of_recipe(recipe.model_dump(mode="json")))
     sample = renderer(0)[7]
     decoded: dict[str, Any] = codec.decode(codec.encode(sample))
     for name, array in sample.arrays.items():
@@ -180,7 +181,7 @@ def test_stored_samples_decode_to_what_the_label_table_promises(renderer: Render
 def test_render_sample_gives_every_label_of_the_same_sample(renderer: Renderer) -> None:
     arrays = render_sample(renderer.recipe, 37)
     stored = renderer(1)[5].arrays
-    assert set(arrays) == {name for name, spec in LABELS.items() if spec.view == "image"}
+    assert set(arrays) == set(labels_of_kind("images"))
     for name, array in stored.items():
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
     with pytest.raises(UsageError, match="index"):
