@@ -9,13 +9,14 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.conventions import LANDMARK_HIDDEN, LANDMARK_OCCLUDED, LANDMARK_OUTSIDE, LANDMARK_VISIBLE, MATCHABLE
 from synthgen.core.errors import DatasetError, UsageError
+from synthgen.dataset.layout import between_frames, frame_prefix
 from synthgen.dataset.pictures import plain_png
 from synthgen.dataset.reader import Dataset
 from synthgen.dataset.whole_file import write_whole
@@ -123,27 +124,55 @@ def _export_flo(dataset: Dataset, out: Path, positions: list[int]) -> None:
     for position in positions:
         stem, arrays = f"{dataset.sample_index(position):09d}", dataset[position]
         _write_pictures(arrays, out, stem)
-        for name in ("flow", "flow_backward"):
-            if name in arrays:
+        for name in dataset.layout.plane_names:
+            if name.startswith("flow"):
                 write_whole(out / f"{stem}.{name}.flo", encode_flo(arrays[name]))
-        for name in ("matchability", "matchability_backward"):
-            if name in arrays:
+            elif name.startswith("matchability"):
                 write_whole(out / f"{stem}.{name}.png", plain_png(arrays[name]))
+        if dataset.layout.kind == "fittings":
+            write_whole(out / f"{stem}.mean_face.png", plain_png(dataset.template.mean_face))
 
 
 def _export_kitti(dataset: Dataset, out: Path, positions: list[int]) -> None:
-    """The folders of KITTI 2015: image_2 with both pictures, flow_occ with all flow, flow_noc with visible flow."""
+    """The folders of KITTI 2015: image_2 with both pictures, flow_occ with all flow, flow_noc with visible flow.
+
+    A clip gives one pair of pictures per stored flow.
+    """
     for name in ("image_2", "flow_occ", "flow_noc"):
         (out / name).mkdir()
     for position in positions:
-        number, arrays = dataset.sample_index(position), dataset[position]
-        first, second = f"{number:09d}_10.png", f"{number:09d}_11.png"
-        write_whole(out / "image_2" / first, plain_png(arrays["source_image"]))
-        write_whole(out / "image_2" / second, plain_png(arrays["target_image"]))
-        known = np.isfinite(arrays["flow"]).all(-1)
-        write_whole(out / "flow_occ" / first, encode_kitti_flow(arrays["flow"], known))
-        visible = known & (arrays["matchability"] == MATCHABLE)
-        write_whole(out / "flow_noc" / first, encode_kitti_flow(arrays["flow"], visible))
+        pairs = list(_picture_pairs(dataset, dataset[position]))
+        for number, pair in enumerate(pairs, start=dataset.sample_index(position) * len(pairs)):
+            first, second = f"{number:09d}_10.png", f"{number:09d}_11.png"
+            write_whole(out / "image_2" / first, plain_png(pair.source))
+            write_whole(out / "image_2" / second, plain_png(pair.target))
+            known = np.isfinite(pair.flow).all(-1)
+            write_whole(out / "flow_occ" / first, encode_kitti_flow(pair.flow, known))
+            visible = known & (pair.matchability == MATCHABLE)
+            write_whole(out / "flow_noc" / first, encode_kitti_flow(pair.flow, visible))
+
+
+class _PicturePair(NamedTuple):
+    """Two pictures (H, W, 3), the flow (H, W, 2) between them and its reason codes (H, W)."""
+
+    source: Array
+    target: Array
+    flow: Array
+    matchability: Array
+
+
+def _picture_pairs(dataset: Dataset, arrays: Mapping[str, Array]) -> Iterator[_PicturePair]:
+    """Every flow of a sample with the pictures that it leads from and to."""
+    layout = dataset.layout
+    if layout.kind == "video":
+        for start, end in layout.flow_pairs:
+            pictures = [arrays[frame_prefix(frame) + "image"] for frame in (start, end)]
+            flow, codes = (arrays[between_frames(label, start, end)] for label in ("flow", "matchability"))
+            yield _PicturePair(pictures[0], pictures[1], flow, codes)
+    elif layout.kind == "fittings":
+        yield _PicturePair(arrays["image"], dataset.template.mean_face, arrays["flow"], arrays["matchability"])
+    else:
+        yield _PicturePair(arrays["source_image"], arrays["target_image"], arrays["flow"], arrays["matchability"])
 
 
 def _export_coco(dataset: Dataset, out: Path, positions: list[int]) -> None:

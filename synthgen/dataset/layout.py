@@ -110,7 +110,8 @@ def layout_of_recipe(recipe: Mapping[str, Any]) -> SampleLayout:
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"the recipe has no such sample layout: {error!r}") from error
     unknown = [name for name in names if kind not in KINDS or name not in labels_of_kind(kind)]
-    if kind not in KINDS or codec not in PICTURE_CODECS or not size or unknown or not 0 <= frames <= MOST_FRAMES:
+    countable = 2 <= frames <= MOST_FRAMES if kind == "video" else True
+    if kind not in KINDS or codec not in PICTURE_CODECS or not size or unknown or not countable:
         raise DatasetError(f"no such sample layout: kind {kind!r}, size {size}, codec {codec!r}, unknown {unknown}")
     ordered = tuple(name for name in LABELS if name in names)
     return SampleLayout(kind, size, ordered, codec, frames, pairs)

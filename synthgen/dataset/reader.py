@@ -66,9 +66,10 @@ class Dataset:
         except (DatasetError, IndexError) as error:
             raise DatasetError(f"{self.path}: sample {sample} cannot be decoded: {error}") from error
         if self._codes:
-            for name, twin in (("matchability", ""), ("matchability_backward", "_backward")):
-                if name in arrays:
-                    arrays[f"matchability_mask{twin}"] = np.isin(arrays[name], self._codes)
+            for name in self.layout.plane_names:
+                if name.startswith("matchability"):
+                    mask = name.replace("matchability", "matchability_mask")
+                    arrays[mask] = np.isin(arrays[name], self._codes)
         return arrays
 
     def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
@@ -153,7 +154,7 @@ class Dataset:
         self._files.close()
 
     def with_policy(self, matchability: Policy | None) -> "Dataset":
-        """The same dataset with `matchability_mask` (bool) beside the reason codes of pairs.
+        """The same dataset with a `matchability_mask` (bool) beside each plane of reason codes.
 
         matchability: "dfc" (occluders count as matchable), "visible", or a set of reason codes.
         Raises UsageError for another name or code, or when the dataset holds no matchability.
@@ -166,7 +167,7 @@ class Dataset:
 def open_dataset(path: str | Path, *, matchability: Policy | None = None, allow_incomplete: bool = False) -> Dataset:
     """The dataset in folder `path`.
 
-    matchability: adds `matchability_mask` to the samples of pairs, see `Dataset.with_policy`;
+    matchability: adds `matchability_mask` to the samples, see `Dataset.with_policy`;
     allow_incomplete: read the shards that are there when a run has not finished.
     Raises DatasetError when the folder is not a dataset, is damaged, or is incomplete and that is not allowed.
     """
