@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from synthgen.geometry.camera import Cameras
+from synthgen.geometry.camera import Cameras, camera_from_world
 from synthgen.raster.labelled import labelled_surface
 from synthgen.raster.normals import vertex_normals
 from synthgen.raster.rasterize import rasterize
@@ -41,7 +41,9 @@ def photo_view(photos: Photos, assets: HeadAssets) -> View:
     heads = evaluate_heads(coefficients, photos.cameras, tensors, depth_shift=photos.depth_shift)
     size = (int(photos.image.shape[1]), int(photos.image.shape[2]))
     fragments = rasterize(heads.vertices_image, tensors.triangles, size, photos.cameras.perspective)
-    normals = vertex_normals(heads.vertices_camera, tensors.triangles, assets.adjacency)
+    # In model space: hundreds of mm from the camera, the rounding of the vertices would show in the normals.
+    normals = vertex_normals(heads.vertices, tensors.triangles, assets.adjacency)
+    normals = torch.bmm(normals, camera_from_world(photos.cameras)[:, :3, :3].transpose(1, 2))
     labelled, smooth = labelled_surface(fragments, tensors.triangles, assets.model.template.label_count, normals)
     nowhere = torch.zeros(labelled.triangle_id.shape, dtype=torch.bool, device=photos.image.device)
     ignored = nowhere if photos.ignore_mask is None else photos.ignore_mask
