@@ -13,7 +13,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 RECIPES = sorted(FOLDER.rglob("*.yaml"))
 EXPECTED = {
     "demo", "demo_pairs", "bench", "bench_pairs", "real_input", "dfc/pretrain_gray", "dfc/pretrain_coco",
-    "densereg/images", "tddfa_v2/images", "anisotropic/images", "dal2d/images",
+    "densereg/images", "tddfa_v2/images", "anisotropic/images", "dal2d/images", "dfc/finetune", "densereg/fittings",
+    "tddfa_v2/fittings", "tddfa_v2/short_video",
 }  # fmt: skip
 # They mean something with other_faces: label alone; the demo shows ignore_mask.
 LABELS_OF_OTHER_FACES = {"face_index", "other_landmarks_2d", "other_landmarks_visibility"}
@@ -27,7 +28,8 @@ def test_the_shipped_recipes_are_found() -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_recipe_loads(path: Path) -> None:
-    assert load_recipe(path).count > 0
+    recipe = load_recipe(path)
+    assert recipe.count is None if recipe.fittings is not None else recipe.count > 0
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.relative_to(FOLDER).as_posix())
@@ -82,3 +84,13 @@ def test_bench_pairs_differ_from_bench_by_kind_alone() -> None:
     for key in ("size", "pose", "light", "background", "occluders", "sensor"):
         assert getattr(images, key) == getattr(pairs, key)
     assert images.background.kind == "folder" and images.occluders.count.bounds() == (1, 1)
+
+
+def test_recipes_of_photos_hold_the_settings_of_the_papers() -> None:
+    dfc, densereg = (load_recipe(FOLDER / name) for name in ("dfc/finetune.yaml", "densereg/fittings.yaml"))
+    assert (dfc.size, dfc.flow.method, dfc.flow.threshold) == ((128, 128), "nearest_uv", 0.015)
+    assert densereg.size == (321, 321) and densereg.augment.scale.values == (0.5, 0.75, 1.0, 1.25, 1.5)
+    clips = load_recipe(FOLDER / "tddfa_v2" / "short_video.yaml").video
+    ranges = {name: getattr(clips, name).bounds() for name in ("scale", "rotation_deg", "translation", "yaw_deg")}
+    assert ranges == {"scale": (0.95, 1.05), "rotation_deg": (-3, 3), "translation": (-5, 5), "yaw_deg": (-5, 5)}
+    assert clips.frames == 8 and load_recipe(FOLDER / "tddfa_v2" / "fittings.yaml").size == (120, 120)
