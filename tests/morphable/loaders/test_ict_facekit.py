@@ -83,7 +83,7 @@ def test_an_incomplete_release_is_refused_by_file(official_folder: Path) -> None
 
 
 def test_unknown_formats_and_folders(tmp_path: Path, official_folder: Path) -> None:
-    assert set(LOADERS) == {"ict-facekit"}
+    assert "ict-facekit" in LOADERS
     with pytest.raises(UsageError, match="'bfm'.*ict-facekit"):
         import_model(official_folder, "bfm")
     with pytest.raises(ModelError, match="not a known model format"):
