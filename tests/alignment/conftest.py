@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from synthgen.morphable.model import MorphableModel
+from synthgen.morphable.model_file import load_model
+from synthgen.morphable.procedural.build import build_procedural_model
+
+
+@pytest.fixture(scope="session")
+def builtin() -> MorphableModel:
+    return build_procedural_model("base")
+
+
+@pytest.fixture(scope="session")
+def ict(ict_model_path: Path) -> MorphableModel:
+    return load_model(ict_model_path)
+
+
+@pytest.fixture(params=["builtin", "ict"])
+def any_model(request: pytest.FixtureRequest) -> MorphableModel:
+    return request.getfixturevalue(request.param)
