@@ -22,6 +22,8 @@ class Stream(IntEnum):
     BACKGROUND = 7
     OCCLUDER = 8
     SENSOR = 9
+    AUGMENT = 10
+    MOTION = 11
 
 
 # The target view of a pair and the further faces of a picture draw from streams of their own, this far apart.

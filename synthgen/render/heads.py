@@ -72,24 +72,34 @@ def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBo
     return evaluate_heads((identity, expression), cameras, tensors, first_face)
 
 
+def evaluate_vertices(coefficients: tuple[np.ndarray, np.ndarray], tensors: ModelTensors) -> torch.Tensor:
+    """(M, V, 3) float32 mm, model space: heads of identity (M, I) and expression (M, E) (dfc equation 1).
+
+    One product for all of them: in smaller batches the last bits differ.
+    """
+    joined = np.concatenate(coefficients, axis=1).astype(np.float32)
+    vertices = torch.addmm(tensors.mean, torch.from_numpy(joined).to(tensors.mean.device), tensors.basis)
+    return vertices.view(len(joined), -1, 3)
+
+
 def evaluate_heads(
     coefficients: tuple[np.ndarray, np.ndarray],
     cameras: Cameras,
     tensors: ModelTensors,
     first_face: np.ndarray | None = None,
     depth_shift: np.ndarray | None = None,
+    vertices: torch.Tensor | None = None,
 ) -> Heads:
     """Heads evaluated (dfc equation 1) and projected (equation 2, or scaled orthographic), by default one a picture.
 
-    coefficients: identity (M, I) and expression (M, E) in the model's units.
+    coefficients: identity (M, I) and expression (M, E) in the model's units. vertices: their `evaluate_vertices`, where
+    the caller has them.
     """
     from synthgen.raster.warp_pose import launch_pose_and_project
 
     identity, expression = coefficients
     count = len(identity)
-    joined = np.concatenate([identity, expression], axis=1).astype(np.float32)
-    vertices = torch.addmm(tensors.mean, torch.from_numpy(joined).to(tensors.mean.device), tensors.basis)
-    vertices = vertices.view(count, -1, 3)
+    vertices = evaluate_vertices(coefficients, tensors) if vertices is None else vertices
     vertices_camera, vertices_image = launch_pose_and_project(cameras, vertices)
     first_face = np.arange(count + 1) if first_face is None else first_face
     depth_shift = np.zeros(count) if depth_shift is None else depth_shift

@@ -70,9 +70,9 @@ def landmark_arrays(view: View, assets: HeadAssets) -> Arrays:
         heads.cameras.perspective,
         fronts=view.everything.fronts,
     )
-    yaw = euler_from_rotation(heads.cameras.rotation.cpu().numpy())[:, 1]
+    euler = euler_from_rotation(heads.cameras.rotation.cpu().numpy())
     main = heads.main
-    marched = march_jaw(template, heads.vertices_image[torch.from_numpy(main)], yaw[main], in_image[main])
+    marched = march_jaw(template, heads.vertices_image[torch.from_numpy(main)], euler[main], in_image[main])
     others = np.full((len(main), OTHER_FACES, len(points.triangle), 2), np.nan, np.float32)
     others_visibility = np.zeros(others.shape[:3], np.uint8)
     for n in range(len(main)):

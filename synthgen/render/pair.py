@@ -34,7 +34,7 @@ def label_pair(source: View, target: View, assets: HeadAssets, section: Flow) ->
         "matchability": code.cpu().numpy(),
         "matchability_backward": code_backward.cpu().numpy(),
     }
-    shares = [_matchable_share(codes) for codes in arrays["matchability"]]
+    shares = [matchable_share(codes) for codes in arrays["matchability"]]
     checks = [
         {"forward_backward_px": float(error), "matchable_share": share}
         for error, share in zip(errors, shares, strict=True)
@@ -44,7 +44,7 @@ def label_pair(source: View, target: View, assets: HeadAssets, section: Flow) ->
 
 def _match_exactly(source: View, target: View, assets: HeadAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
     triangles, label_count = assets.tensors.triangles, assets.model.template.label_count
-    return match_views(_geometry(source), _geometry(target), triangles, label_count)
+    return match_views(view_geometry(source), view_geometry(target), triangles, label_count)
 
 
 def _match_by_uv(source: View, target: View, assets: HeadAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,7 +54,8 @@ def _match_by_uv(source: View, target: View, assets: HeadAssets, section: Flow) 
     return match_nearest_uv(charts[0], charts[1], section.threshold)
 
 
-def _geometry(view: View) -> ViewGeometry:
+def view_geometry(view: View) -> ViewGeometry:
+    """What the labels between views need of one."""
     heads = view.heads
     # The label-carrying surface, hidden by all triangles.
     fragments = replace(view.faces.fragments, fronts=view.everything.fronts)
@@ -69,6 +70,7 @@ def _geometry(view: View) -> ViewGeometry:
     )
 
 
-def _matchable_share(codes: np.ndarray) -> float:
+def matchable_share(codes: np.ndarray) -> float:
+    """Share of the face pixels (H, W) that match."""
     face = codes != 0
     return float((codes == 1).sum() / max(int(face.sum()), 1))

@@ -34,11 +34,14 @@ class Photos:
     occluder_mask: torch.Tensor | None = None
 
 
-def photo_view(photos: Photos, assets: HeadAssets) -> View:
-    """The heads of the photos, rasterised: fragments, normals and masks in each photo's frame."""
+def photo_view(photos: Photos, assets: HeadAssets, vertices: torch.Tensor | None = None) -> View:
+    """The heads of the photos, rasterised: fragments, normals and masks in each photo's frame.
+
+    vertices: (N, V, 3) float32, `evaluate_vertices` of their coefficients, where the caller has them.
+    """
     tensors = assets.tensors
     coefficients = (photos.identity, photos.expression)
-    heads = evaluate_heads(coefficients, photos.cameras, tensors, depth_shift=photos.depth_shift)
+    heads = evaluate_heads(coefficients, photos.cameras, tensors, depth_shift=photos.depth_shift, vertices=vertices)
     size = (int(photos.image.shape[1]), int(photos.image.shape[2]))
     fragments = rasterize(heads.vertices_image, tensors.triangles, size, photos.cameras.perspective)
     # In model space: hundreds of mm from the camera, the rounding of the vertices would show in the normals.

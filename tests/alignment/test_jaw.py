@@ -23,12 +23,12 @@ def upright(points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
 def test_marched_points_equal_the_label(any_model: MorphableModel) -> None:
     fitter = open_landmark_fitter(any_model)
-    euler = np.deg2rad(np.stack([np.full(6, 5.0), YAWS_DEG, np.zeros(6)], axis=1))
+    euler = np.deg2rad(np.stack([np.full(6, 5.0), YAWS_DEG, np.array([0, 20, -70, 120, -10, 35])], axis=1))
     rotation = rotation_from_euler(euler)
     template, mean = any_model.template, any_model.mean.astype(np.float64)
     vertices = torch.from_numpy(upright(mean[None], rotation).astype(np.float32))
     fixed = upright(evaluate_points(template.landmarks["ibug68"], template.triangles, mean)[None], rotation)
-    expected = march_jaw(template, vertices, euler[:, 1], fixed.astype(np.float32))
+    expected = march_jaw(template, vertices, euler, fixed.astype(np.float32))
     table = upright(fitter.basis.mean[None], rotation)
     rows = jaw_rows(fitter.basis, "marched", rotation, table)
     np.testing.assert_allclose(np.take_along_axis(table, rows[..., None], axis=1), expected, atol=1e-3)
