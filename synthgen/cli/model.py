@@ -22,6 +22,13 @@ class ModelFormat(StrEnum):
     """What `--format` accepts."""
 
     ICT_FACEKIT = "ict-facekit"
+    TDDFA = "3ddfa"
+    BFM2009 = "bfm2009"
+    FACE3D = "face3d"
+    TDDFA_V2 = "3ddfa-v2"
+    BFM2017 = "bfm2017"
+    SURREY = "surrey"
+    FLAME = "flame"
 
 
 def import_model(
@@ -32,48 +39,62 @@ def import_model(
     model_format: Annotated[
         ModelFormat | None, typer.Option("--format", help="Format; recognised by itself.", show_default=False)
     ] = None,
+    with_pose_correctives: Annotated[
+        bool, typer.Option("--with-pose-correctives", help="FLAME's joints; not supported, refused.")
+    ] = False,
 ) -> None:
     """Convert a published model to a model file.
 
-    The file holds arrays only, no pickle; every number is checked.
+    The file holds arrays only, no pickle; every number is checked. Pickles are read without executing anything.
 
     \b
     Examples:
       synthgen model import ICT-FaceKit/FaceXModel -o ict.npz
+      synthgen model import 3DDFA_V2/configs -o tddfa_v2.npz
+      synthgen model import flame2020/generic_model.pkl --format flame -o flame.npz
     """
+    from synthgen.cli.model_facts import model_facts
+    from synthgen.morphable.loaders.flame import refuse_pose_correctives
     from synthgen.morphable.loaders.registry import import_model as load_foreign
     from synthgen.morphable.model_file import save_model
+
+    if with_pose_correctives:
+        refuse_pose_correctives()
 
     model = load_foreign(source, None if model_format is None else model_format.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_model(model, out)
-    say(f"{model.name}: {len(model.mean)} vertices; licence: {model.licence}")
+    for topic, text in model_facts(model):
+        say(f"{topic:<12} {text}")
+    say(f"look at it: synthgen model info {out} --picture {out.with_suffix('.png')}")
     put(str(out))
 
 
-def info(model: ModelArgument = "procedural") -> None:
+def info(
+    model: ModelArgument = "procedural",
+    picture: Annotated[
+        Path | None,
+        typer.Option("-o", "--picture", metavar="FILE.png", help="Draw the mean, its labels too.", show_default=False),
+    ] = None,
+) -> None:
     """Describe a model.
 
-    Sizes, expressions, landmark sets, licence.
+    Sizes in mm, components, expressions, landmark sets, licence; a picture of the mean head on request.
 
     \b
     Examples:
       synthgen model info
-      synthgen model info ict.npz
+      synthgen model info ict.npz -o ict.png
     """
-    loaded = open_named_model(model)
-    template = loaded.template
-    put(f"name         {loaded.name}")
-    put(f"source       {loaded.source}")
-    put(f"licence      {loaded.licence}")
-    put(f"vertices     {len(loaded.mean)}")
-    put(f"triangles    {len(template.triangles)}, {template.label_count} with labels")
-    put(f"identity     {len(loaded.identity_basis)} components, standard deviations")
-    put(f"expression   {len(loaded.expression_basis)} components, unit {loaded.expression_unit}")
-    for name, (low, high) in zip(loaded.expression_names, loaded.expression_range, strict=True):
-        put(f"             {name}  {low:g} .. {high:g}")
-    for name, points in sorted(template.landmarks.items()):
-        put(f"landmarks    {name}, {len(points.triangle)} points")
+    from synthgen.cli.model_facts import model_facts
+
+    for topic, text in model_facts(open_named_model(model)):
+        put(f"{topic:<12} {text}")
+    if picture is not None:
+        from synthgen.cli.model_views import write_mean_views
+
+        write_mean_views(model_section(model), picture)
+        put(f"{'picture':<12} {picture}")
 
 
 def preview(
