@@ -1,0 +1,92 @@
+"""AFLW's points as public releases have them: AFLWinfo_release.mat (19 points) and .npy tables (21 or 68 points)."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.asset_io.catalogue import list_files
+from synthgen.asset_io.images import IMAGE_SUFFIXES
+from synthgen.asset_io.mat5 import read_mat
+from synthgen.core.errors import AssetError
+from synthgen.fittings.mat_values import matrix
+from synthgen.fittings.npz_arrays import read_header
+from synthgen.fittings.photo_points import PhotoPoints, shifted_box
+
+Array = NDArray[np.float64]
+
+# Both were made with MATLAB.
+FIRST_PIXEL = 1.0
+_AFLW19 = 19
+_KEYS = ("data", "bbox", "nameList", "mask_new")
+_MAX_BYTES = 1 << 28
+_TABLE_POINTS = {21: "aflw21", 68: "ibug68"}
+
+
+def read_aflw19(path: Path, found: PhotoPoints) -> None:
+    """Adds the faces of AFLWinfo_release.mat to `found`: data (N, 38) is all x, then all y; bbox is x, x, y, y.
+
+    Points whose mask_new is 0 are not visible; (0, 0) and negative ones are none at all.
+    Raises AssetError when the file is not that one.
+    """
+    values = read_mat(path, _KEYS, _MAX_BYTES)
+    names = values.get("nameList")
+    if not isinstance(names, tuple):
+        raise AssetError(f"{path}: nameList is missing or no cell of text; expected AFLWinfo_release.mat")
+    count = len(names)
+    data = matrix(path, values, "data", (count, 2 * _AFLW19))
+    boxes = matrix(path, values, "bbox", (count, 4))
+    masks = matrix(path, values, "mask_new", (count, _AFLW19))
+    points = data.reshape(count, 2, _AFLW19).transpose(0, 2, 1)
+    points = np.where(
+        (points > 0).any(axis=2, keepdims=True) & (points >= 0).all(axis=2, keepdims=True), points, np.nan
+    )
+    for row, name in enumerate(names):
+        left, right, top, bottom = (float(side) for side in boxes[row])
+        box = shifted_box(left, top, right, bottom, found.shift)
+        found.add(name, points[row], "aflw19", masks[row] != 0, box, f"{path}: data[{row}]")
+        found.options.report(row + 1, count)
+
+
+def photo_folder(path: Path) -> Path:
+    """Where the pictures of AFLWinfo_release.mat are: flickr/ or data/flickr/ beside it."""
+    for folder in (path.parent / "data" / "flickr", path.parent / "flickr"):
+        if folder.is_dir():
+            return folder
+    return path.parent
+
+
+def read_point_table(path: Path, found: PhotoPoints) -> None:
+    """Adds a .npy table (N, 2 or 3, K) to `found`, K = 21 or 68: x, y (and z) rows; -1 marks points that are hidden.
+
+    Its faces are those of the pictures directly in found.folder in the order of their file names.
+    Raises AssetError when it is no such table, or the number of pictures is another one.
+    """
+    table = _table(path)
+    names = [name for name in list_files(found.folder, IMAGE_SUFFIXES) if "/" not in name]
+    if len(names) != len(table):
+        raise AssetError(
+            f"{path}: {len(table)} faces, but {found.folder} holds {len(names)} pictures; expected one for each face, "
+            "in the order of their names (--photos names the folder)"
+        )
+    for row, name in enumerate(names):
+        points = table[row, :2].T.astype(np.float64)
+        points[(points == -1.0).any(axis=1)] = np.nan
+        found.add(name, points, _TABLE_POINTS[table.shape[2]], where=f"{path}[{row}]")
+        found.options.report(row + 1, len(names))
+
+
+def _table(path: Path) -> NDArray[np.floating]:
+    """The array of a .npy file, its header judged before it is read."""
+    try:
+        with open(path, "rb") as file:
+            shape, dtype = read_header(file)
+        right = len(shape) == 3 and shape[1] in (2, 3) and shape[2] in _TABLE_POINTS and dtype.kind == "f"
+        if not right:
+            raise AssetError(f"{path}: shape {shape} and type {dtype}, expected floats (N, 2 or 3, 21 or 68)")
+        table: NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return table
+    except OSError as error:
+        raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
+    except (ValueError, EOFError) as error:
+        raise AssetError(f"{path}: not a whole .npy file ({error})") from error

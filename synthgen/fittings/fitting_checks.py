@@ -1,0 +1,43 @@
+"""Names, paths and boxes that a fittings file may hold."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.core.errors import AssetError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def check_boxes(where: str, boxes: NDArray[np.float64]) -> None:
+    """Raises AssetError unless boxes (B, 4) are finite and have a width and a height."""
+    wrong = ~(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise AssetError(f"{where}[{row}] is {boxes[row].tolist()}, expected left < right and top < bottom in px")
+
+
+def check_names(where: str, names: Sequence[str], photos: Sequence[str], masks: Sequence[str]) -> None:
+    """Raises AssetError unless names are unique and all are plain relative POSIX paths."""
+    if not names:
+        raise AssetError(f"{where}: the set holds no fitting")
+    seen: set[str] = set()
+    for row, (name, photo, mask) in enumerate(zip(names, photos, masks)):
+        for key, text in (("name", name), ("photo", photo), ("ignore_mask", mask or "-")):
+            problem = path_problem(text)
+            if problem:
+                raise AssetError(f"{where}: {key} of fitting {row} is {text[:200]!r}: {problem}")
+        if name in seen:
+            raise AssetError(f"{where}: name {name!r} of fitting {row} occurs twice; give every face its own name")
+        seen.add(name)
+
+
+def path_problem(text: str) -> str | None:
+    """What keeps a text from being a path below a folder, or None."""
+    if not text or _CONTROL.search(text) or len(text) > 1000:
+        return "expected a path with '/' between its parts, without control characters"
+    if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
+        return "expected a path below the photo folder, without '..'"
+    return None

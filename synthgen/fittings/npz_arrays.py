@@ -1,0 +1,137 @@
+"""Arrays of an npz file whose every array is declared: headers are checked before anything is allocated."""
+
+import math
+import os
+import warnings
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import IO, Any, Literal, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from synthgen.core.errors import AssetError
+
+MAX_BYTES = 4 << 30  # of one array: a million fittings with 500 numbers each
+_TEXT_LIMIT = 4096  # characters of one text
+_HEADER_BYTES = 1 << 16
+
+Kind = Literal["float64", "int32", "text"]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array of the file. shape: numbers, or names of sizes that must agree across arrays."""
+
+    kind: Kind
+    shape: tuple[int | str, ...]
+    meaning: str
+
+
+def read_arrays(path: Path, specs: Mapping[str, ArraySpec], advice: str) -> dict[str, NDArray[Any]]:
+    """The declared arrays of an npz file, which must hold exactly these.
+
+    advice: what kind of file was expected, for messages. Raises AssetError naming file and array for anything else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _declared_arrays(path, archive, specs, advice)
+    except FileNotFoundError as error:
+        raise AssetError(f"{path}: the file does not exist; expected {advice}") from error
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, RuntimeError, MemoryError) as error:
+        raise AssetError(f"{path}: damaged or no such file ({error}); expected {advice}") from error
+    except OSError as error:
+        raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
+
+
+def _declared_arrays(
+    path: Path, archive: zipfile.ZipFile, specs: Mapping[str, ArraySpec], advice: str
+) -> dict[str, NDArray[Any]]:
+    infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    for key in [*(set(specs) - set(infos)), *(set(infos) - set(specs))]:
+        problem = f"array {key!r} is missing ({specs[key].meaning})" if key in specs else f"unknown array {key!r}"
+        raise AssetError(f"{path}: {problem}; expected {advice}")
+    sizes: dict[str, int] = {}
+    for key, info in infos.items():
+        if info.compress_type != zipfile.ZIP_STORED:
+            # What is stored as it is cannot need more memory than it has bytes on disk.
+            raise AssetError(f"{path}: array {key!r} is compressed; expected {advice}")
+        with archive.open(info) as stream:
+            shape, dtype = read_header(stream)
+        check_declared(path, key, specs[key], dtype, shape, sizes)
+        expected = math.prod(shape) * dtype.itemsize
+        if not expected <= info.file_size <= expected + _HEADER_BYTES:
+            raise AssetError(f"{path}: array {key!r} declares {expected} bytes but the file holds {info.file_size}")
+    arrays = {}
+    for key, info in infos.items():
+        with archive.open(info) as stream:
+            arrays[key] = npy.read_array(stream, allow_pickle=False)
+    return arrays
+
+
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that an npy stream declares. Raises ValueError for anything but a whole header.
+
+    NumPy reads damaged headers as if Python 2 had written them, and fails in several ways at that.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            version = npy.read_magic(stream)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read(stream)
+    except (SyntaxError, TokenError, TypeError, KeyError, RecursionError, MemoryError, Warning) as error:
+        raise ValueError(f"not an npy header: {error}") from error
+    if any(size < 0 for size in shape):
+        raise ValueError(f"not an npy header: shape {shape}")
+    return shape, dtype
+
+
+def check_declared(
+    path: Path, key: str, spec: ArraySpec, dtype: np.dtype[Any], shape: tuple[int, ...], sizes: dict[str, int]
+) -> None:
+    """Raises AssetError unless dtype and shape are as declared; fills `sizes` with the named sizes met so far."""
+    is_text = spec.kind == "text"
+    right_type = dtype.kind == "U" if is_text else (dtype == np.dtype(spec.kind) and dtype.isnative)
+    if not right_type:
+        raise AssetError(f"{path}: array {key!r} has type {dtype}, expected {spec.kind} ({spec.meaning})")
+    if math.prod(shape) * dtype.itemsize > MAX_BYTES or (is_text and dtype.itemsize > 4 * _TEXT_LIMIT):
+        raise AssetError(f"{path}: array {key!r} of shape {shape} and type {dtype} is larger than a file may hold")
+    wanted = [sizes.setdefault(size, actual) if isinstance(size, str) else size
+              for size, actual in zip(spec.shape, shape)]  # fmt: skip
+    if len(shape) != len(spec.shape) or list(shape) != wanted:
+        named = f" = {tuple(wanted)} as in the other arrays" if len(shape) == len(spec.shape) else ""
+        raise AssetError(
+            f"{path}: array {key!r} has shape {shape}, expected ({', '.join(map(str, spec.shape))}){named}"
+        )
+
+
+def write_file(path: Path, write: Any) -> None:
+    """A file that appears under its name only when it is whole: write(stream) fills it, then it is renamed.
+
+    Raises AssetError when it cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        raise AssetError(f"{path}: cannot be written: it is a folder or a device; choose the name of a file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """An npz file of uncompressed arrays in the given order: equal arrays give equal bytes. Raises AssetError."""
+    write_file(path, lambda stream: np.savez(stream, allow_pickle=False, **cast(Mapping[str, Any], arrays)))
