@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core.errors import ModelError
+from synthgen.asset_io.mat5 import read_mat as read_variables
+from synthgen.core.errors import AssetError, ModelError
 
 MAX_FILE_BYTES = 2 << 30  # Basel's 2009 release has 240 MB, 3DDFA's Model_Shape.mat up to 510 MB
 MAX_ARRAY_BYTES = 1 << 30  # 160,470 x 199 numbers of double precision are 255 MB
@@ -42,8 +43,6 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
     expected, for a missing or damaged file, HDF5 (version 7.3), a missing key, a wrong shape or type, a number that is
     not finite, an index below 1 or a standard deviation that is not above 0.
     """
-    from scipy.io import loadmat
-
     listed = _list_arrays(path)
     sizes: dict[str, int] = {}
     for key, spec in wanted.items():
@@ -56,11 +55,13 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
             raise ModelError(f"{path}: {key!r} is a MATLAB {kind}, expected numbers: {spec.meaning}")
         _check_shape(f"{path}: array {key!r}", shape, spec, sizes)
     try:
-        arrays = loadmat(path, variable_names=list(wanted), appendmat=False)
-    except Exception as error:  # the reader of a damaged file fails in many ways; none of them is the user's language
-        raise ModelError(f"{path}: damaged MATLAB file: {error}") from error
+        arrays = read_variables(path, wanted, MAX_FILE_BYTES)
+    except AssetError as error:
+        raise ModelError(str(error)) from error
     sizes.clear()
-    return {key: check_array(f"{path}: array {key!r}", arrays[key], spec, sizes) for key, spec in wanted.items()}
+    return {
+        key: check_array(f"{path}: array {key!r}", np.asarray(arrays[key]), spec, sizes) for key, spec in wanted.items()
+    }
 
 
 def read_mat_struct(path: Path, name: str, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[Any]]:
@@ -72,7 +73,7 @@ def read_mat_struct(path: Path, name: str, wanted: Mapping[str, MatArray]) -> di
         raise ModelError(f"{path}: expected one MATLAB struct {name!r}; the file holds {', '.join(listed) or '-'}")
     try:
         struct = loadmat(path, variable_names=[name], appendmat=False)[name].ravel()[0]
-    except Exception as error:  # as in read_mat
+    except Exception as error:  # the reader of a damaged file fails in many ways; none of them is the user's language
         raise ModelError(f"{path}: damaged MATLAB file: {error}") from error
     sizes: dict[str, int] = {}
     arrays = {}
@@ -140,7 +141,7 @@ def _list_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
         return {
             name: (tuple(int(side) for side in shape), kind) for name, shape, kind in whosmat(path, appendmat=False)
         }
-    except Exception as error:  # as in read_mat
+    except Exception as error:  # as in read_mat_struct
         raise ModelError(f"{path}: not a MATLAB file of version 4 to 7: {error}") from error
 
 

@@ -142,7 +142,7 @@ def test_files_that_are_no_matlab_files(tmp_path: Path, monkeypatch: pytest.Monk
     whole = path.read_bytes()
     for raw in (b"", b"x" * 1000, whole[:100], whole[:-1500]):
         path.write_bytes(raw)
-        with pytest.raises(ModelError, match=r"file.mat: (not a|damaged) MATLAB file"):
+        with pytest.raises(ModelError, match=r"file.mat: not a (readable )?MATLAB"):
             read_mat(path, VALUE)
     for raw in (b"MATLAB 7.3 MAT-file" + bytes(493) + b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(600)):
         path.write_bytes(raw)
