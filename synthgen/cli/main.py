@@ -8,7 +8,23 @@ from typing import Annotated
 import typer
 
 import synthgen
-from synthgen.cli import demo, env, export, generate, model, preview, show, status, validate, verify
+from synthgen.cli import (
+    demo,
+    env,
+    export,
+    fit,
+    generate,
+    labels,
+    model,
+    preview,
+    profile,
+    show,
+    status,
+    texture,
+    validate,
+    verify,
+    video,
+)
 from synthgen.cli.console import put
 from synthgen.cli.failures import stop_on_terminate, with_exit_codes
 
@@ -33,6 +49,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "validate": validate.validate,
     "preview": preview.preview,
     "generate": generate.generate,
+    "fit": fit.fit,
+    "labels": labels.labels,
+    "profile": profile.profile,
+    "video": video.video,
+    "texture": texture.texture,
     "status": status.status,
     "verify": verify.verify,
     "show": show.show,

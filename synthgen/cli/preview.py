@@ -1,15 +1,12 @@
 """`synthgen preview`: a few samples of a recipe as a picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from synthgen.cli.console import put
 from synthgen.cli.options import Device, DeviceOption, RecipeArgument, SetOption, choose_device
-
-if TYPE_CHECKING:
-    from synthgen.recipe.schema import Recipe
 
 MOST_SAMPLES = 64
 
@@ -30,22 +27,14 @@ def preview(
       synthgen preview recipes/demo.yaml -o sheet.png
       synthgen preview recipes/demo.yaml -n 8 --set background.kind=gray
     """
-    from synthgen.recipe.load import load_recipe
-    from synthgen.report.contact_sheet import contact_sheet
-
-    loaded = load_recipe(recipe, overrides or ())
-    samples = first_samples(loaded, count, choose_device(device))
-    contact_sheet(samples, out)
-    put(str(out))
-
-
-def first_samples(recipe: "Recipe", count: int, device: str) -> list[dict[str, Any]]:
-    """Arrays of samples 0 .. count-1 with the labels that a contact sheet shows."""
     from synthgen.core.conventions import BLOCK
     from synthgen.pipeline.renderers import open_renderer
-    from synthgen.report.contact_sheet import sheet_labels
+    from synthgen.recipe.load import load_recipe
+    from synthgen.report.contact_sheet import contact_sheet, sheet_labels
 
-    renderer = open_renderer(recipe, device)
+    loaded = load_recipe(recipe, overrides or ())
+    renderer = open_renderer(loaded, choose_device(device))
     blocks = range(-(-count // BLOCK))
-    samples = [sample for block in blocks for sample in renderer.render(block, sheet_labels(recipe.kind))]
-    return [sample.arrays for sample in samples[:count]]
+    samples = [sample.arrays for block in blocks for sample in renderer.render(block, sheet_labels(loaded.kind))]
+    contact_sheet(samples[:count], out, mean_face=renderer.template.mean_face)
+    put(str(out))

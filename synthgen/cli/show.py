@@ -35,7 +35,8 @@ def show(
     export_dataset(opened, "files", out, [position])
     sample = opened.sample_index(position)
     try:
-        contact_sheet([opened[position]], out / f"{sample:09d}.sheet.png", first=sample)
+        sheet = out / f"{sample:09d}.sheet.png"
+        contact_sheet([opened[position]], sheet, first=sample, mean_face=opened.template.mean_face)
     except UsageError as error:  # a dataset of parameters alone has its plain files all the same
         say(f"no sheet: {error}")
     for file in sorted(out.iterdir()):

@@ -34,6 +34,7 @@ MASK_COLOURS: dict[str, Colour] = {
     "face behind an occluder": (205, 80, 75),
     "occluder": (240, 177, 60),
     "ignored": (130, 90, 170),
+    "invented": (60, 170, 200),
 }
 # Near to far, light to dark.
 DEPTH_STOPS = np.array(
@@ -60,7 +61,7 @@ def colour_reasons(matchability: Array) -> Picture:
 
 def colour_uv(uv: Array) -> Picture:
     """u as red, v as green, with a chequer of 20 x 20 squares over the chart."""
-    known = _all_finite(uv)
+    known = all_finite(uv)
     values = np.where(known[..., None], uv, 0.0)
     square = np.floor(values * UV_SQUARES).astype(int).sum(axis=-1) % 2
     shade = np.where(square == 1, 1.0, 0.82)
@@ -84,20 +85,20 @@ def depth_colours(fraction: Array) -> Array:
 
 def colour_normals(normals: Array) -> Picture:
     """x to the right as red, y up as green, z towards the viewer as blue: what other tools show."""
-    known = _all_finite(normals)
+    known = all_finite(normals)
     towards_viewer = np.where(known[..., None], normals, 0.0) * np.array([1.0, -1.0, -1.0])
     return _painted((towards_viewer + 1) / 2, known)
 
 
 def colour_pncc(pncc: Array) -> Picture:
     """The code itself as red, green, blue."""
-    known = _all_finite(pncc)
+    known = all_finite(pncc)
     return _painted(np.where(known[..., None], pncc, 0.0), known)
 
 
 def colour_linear(layer: Array, white: float = 1.0) -> Picture:
     """A linear layer through the sRGB curve; white: the value shown as white."""
-    known = _all_finite(layer)
+    known = all_finite(layer)
     value = np.clip(np.where(known[..., None], layer, 0.0) / white, 0, 1)
     curve = np.where(value <= 0.0031308, 12.92 * value, 1.055 * np.maximum(value, 1e-9) ** (1 / 2.4) - 0.055)
     return _painted(curve, known)
@@ -114,6 +115,12 @@ def laid_over(image: Picture, colours: Picture, where: Array, opacity: float = 0
     base = faded(image).astype(np.float64)
     mixed = (1 - opacity) * base + opacity * colours
     return np.rint(np.where(where[..., None], mixed, base)).astype(np.uint8)
+
+
+def blended(image: Picture, colours: Picture, where: Array, opacity: float = 0.55) -> Picture:
+    """Colours over the picture as it is, where a mask says so."""
+    base = image.astype(np.float64)
+    return np.rint(np.where(where[..., None], (1 - opacity) * base + opacity * colours, base)).astype(np.uint8)
 
 
 def warped_back(target: Picture, flow: Array, where: Array) -> Picture:
@@ -134,7 +141,8 @@ def warped_back(target: Picture, flow: Array, where: Array) -> Picture:
     return result
 
 
-def _all_finite(values: Array) -> NDArray[np.bool_]:
+def all_finite(values: Array) -> NDArray[np.bool_]:
+    """(...) bool of vectors (..., C): where a label is known."""
     return np.asarray(np.isfinite(values).all(axis=-1))
 
 

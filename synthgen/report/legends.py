@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from synthgen.report.flow_colour import wheel_picture
 from synthgen.report.label_colours import DEPTH_SPAN_MM, Colour, colour_normals, colour_uv, depth_colours
-from synthgen.report.tiles import FAINT, INK, PAPER, text_width, write_text
+from synthgen.report.tiles import FAINT, INK, PAPER, fitted, text_width, write_text
 
 SWATCH, LINE, TITLE, WHEEL = 12, 19, 22, 92
 
@@ -103,3 +104,14 @@ def flow_wheel(radius: float) -> Legend:
         write_text(pen, (left + 2 + WHEEL / 2, top + TITLE + WHEEL + 4), caption, 12, "ma")
 
     return Legend(max(WHEEL, text_width(caption, 12)) + 6, TITLE + WHEEL + 18, draw)
+
+
+def picture_key(title: str, picture: NDArray[np.uint8]) -> Legend:
+    """A picture that the sheet refers to."""
+    tile = fitted(picture, WHEEL)
+
+    def draw(image: Image.Image, left: int, top: int) -> None:
+        write_text(ImageDraw.Draw(image), (left, top), title, 14)
+        image.paste(tile, (left, top + TITLE))
+
+    return Legend(max(tile.width, text_width(title, 14)) + 6, TITLE + WHEEL, draw)

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from synthgen.core.errors import UsageError
-from synthgen.report.contact_sheet import GAP, HEADER, IMAGE_COLUMNS, MARGIN, NUMBER, TILE, compose_sheet, contact_sheet
+from synthgen.report.columns import IMAGE_COLUMNS
+from synthgen.report.contact_sheet import GAP, HEADER, MARGIN, NUMBER, TILE, compose_sheet, contact_sheet
 from synthgen.report.label_colours import REASON_COLOURS
 from synthgen.report.landmark_drawing import COLOURS, draw_landmarks
 from synthgen.report.tiles import fitted
