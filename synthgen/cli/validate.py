@@ -48,6 +48,6 @@ def validate(
         put(json.dumps(loaded.model_dump(mode="json"), indent=1))
         return
     height, width = loaded.size
-    put(
-        f"{recipe}: valid; {'all' if loaded.count is None else loaded.count} {loaded.kind} of {height} x {width}, labels {', '.join(loaded.labels)}"
-    )
+    count = "all" if loaded.count is None else loaded.count
+    labels = ", ".join(loaded.labels)
+    put(f"{recipe}: valid; {count} {loaded.kind} of {height} x {width}, labels {labels}")

@@ -27,7 +27,9 @@ def test_version(run: Run) -> None:
 
 
 def test_commands_are_those_of_the_readme() -> None:
-    assert set(COMMANDS) == {"demo", "validate", "preview", "generate", "status", "verify", "show", "export", "env"}
+    photos = {"fit", "labels", "profile", "video", "texture"}
+    generation = {"demo", "validate", "preview", "generate", "status", "verify", "show", "export", "env"}
+    assert set(COMMANDS) == generation | photos
     assert set(MODEL_COMMANDS) == {"import", "info", "preview"}
 
 
