@@ -146,7 +146,7 @@ def _export_kitti(dataset: Dataset, out: Path, positions: list[int]) -> None:
             first, second = f"{number:09d}_10.png", f"{number:09d}_11.png"
             write_whole(out / "image_2" / first, plain_png(pair.source))
             write_whole(out / "image_2" / second, plain_png(pair.target))
-            known: Array = np.isfinite(pair.flow).all(-1)
+            known = np.asarray(np.isfinite(pair.flow).all(-1))
             write_whole(out / "flow_occ" / first, encode_kitti_flow(pair.flow, known))
             visible = known & (pair.matchability == MATCHABLE)
             write_whole(out / "flow_noc" / first, encode_kitti_flow(pair.flow, visible))
