@@ -1,0 +1,126 @@
+"""Turning the head of a photo out of the picture plane (300W-LP's face profiling): mesh, motion, rendering."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthgen.core.conventions import CAMERA_FROM_WORLD
+from synthgen.geometry.camera import Cameras, project
+from synthgen.geometry.similarity import Similarity, move_cameras
+from synthgen.motion.anchors import FULL_COVER, INNER, NEAR_HEAD, anchor_points, moved_radius, source_points
+from synthgen.motion.contour import SECTORS, head_outline
+from synthgen.motion.mesh_image import BACKGROUND_GAP_MM, MeshImage
+from synthgen.raster.rasterize import rasterize
+
+
+@dataclass(frozen=True)
+class Turned:
+    """N new pictures. cameras: theirs, exact. source_map: (N, H, W, 2) float32 px in the photo, NaN where no surface
+    is; it may point beside the photo, whose border is then repeated. invented: (N, H, W) bool."""
+
+    cameras: Cameras
+    source_map: torch.Tensor
+    invented: torch.Tensor
+
+
+def turn_mesh(
+    mesh: MeshImage,
+    rotation: NDArray[np.float64],
+    similarity: Similarity | None = None,
+    size: tuple[int, int] | None = None,
+) -> Turned:
+    """The photos' meshes with the heads at new rotations, rendered.
+
+    rotation: (N, 3, 3) float64, world axes, of the heads afterwards; similarity: motion of the picture in its plane,
+    applied after; size: height and width of the new pictures, by default those of the photos.
+    The projected centroid of each head stays where it is (300W-LP).
+    """
+    from synthgen.motion.warp_sample import launch_source_map
+
+    size = mesh.size if size is None else size
+    turn = camera_turn(mesh.cameras, rotation)
+    moved, shown_xy = move_mesh(mesh, turn)
+    cameras = turned_cameras(mesh, rotation)
+    if similarity is not None:
+        matrix = torch.from_numpy(similarity.matrix.astype(np.float32)).to(moved.device)
+        moved = torch.cat(
+            [moved[..., :2] @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2], moved[..., 2:]], 2
+        )
+        cameras = move_cameras(cameras, similarity)
+    moved = moved.contiguous()
+    fragments = rasterize(moved, mesh.triangles, size, cameras.perspective)
+    source_map, invented = launch_source_map(fragments, mesh, moved, shown_xy)
+    return Turned(cameras, source_map, invented)
+
+
+def sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor:
+    """(N, H, W, 3) uint8 pictures: photos (N, Hs, Ws, 3) uint8 sampled bilinearly at source_map (N, H, W, 2) px.
+
+    Interpolates sRGB values as 300W-LP does. Beside the photo its border is repeated; a hole takes the colour of the
+    nearest pixel of its row.
+    """
+    from synthgen.motion.warp_sample import launch_sample_photo
+
+    return launch_sample_photo(pixels, source_map)
+
+
+def turned_cameras(mesh: MeshImage, rotation: NDArray[np.float64]) -> Cameras:
+    """Cameras of the photos with the heads turned to `rotation` (N, 3, 3), each about its centroid."""
+    old = mesh.cameras
+    turn = camera_turn(old, rotation)
+    centroid = mesh.centroid.cpu().numpy().astype(np.float64)
+    translation = old.translation.cpu().numpy().astype(np.float64)
+    moved = np.einsum("nij,nj->ni", turn, translation - centroid) + centroid
+
+    def tensor(array: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(array.astype(np.float32)).to(mesh.centroid.device)
+
+    if old.perspective:
+        return replace(old, rotation=tensor(rotation), translation=tensor(moved))
+    # The camera space of a scaled-orthographic camera has its origin at the model origin: the picture moves instead.
+    principal = old.principal.cpu().numpy() + old.focal.cpu().numpy()[:, None] * moved[:, :2]
+    return replace(old, rotation=tensor(rotation), principal=tensor(principal))
+
+
+def move_mesh(mesh: MeshImage, turn: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image points (N, V + B, 3) of the turned meshes, and what each shows, (N, V + B, 2) px.
+
+    turn: (N, 3, 3), camera space. The background lies behind the head everywhere.
+    """
+    matrix = torch.from_numpy(turn.astype(np.float32)).to(mesh.centroid.device)
+    cameras, centroid, count = mesh.cameras, mesh.centroid[:, None], mesh.head_vertices
+
+    def turned(points: torch.Tensor) -> torch.Tensor:
+        return (points - centroid) @ matrix.transpose(1, 2) + centroid
+
+    still = mesh.vertices_camera[:, :count]
+    head = project(cameras, torch.lerp(still, turned(still), mesh.follows[:, None]))
+    near = mesh.vertices_camera[:, count : count + NEAR_HEAD * SECTORS]
+    rigid = project(cameras, turned(near))[..., :2].unflatten(1, (NEAR_HEAD, SECTORS))
+    outline = head_outline(head[:, mesh.outline_vertices], mesh.anchors.centre, depth=False).radius
+    ends = project(cameras, torch.cat([mesh.nose[:, None], turned(mesh.nose[:, None])], dim=1))[..., :2]
+    radius = moved_radius(mesh.anchors, rigid, outline, ends[:, 1] - ends[:, 0])
+    points = anchor_points(mesh.anchors, radius).flatten(1, 2)
+    back = head[..., 2].amax(dim=1)[:, None, None] + BACKGROUND_GAP_MM
+    background = torch.cat([points, back.expand(*points.shape[:2], 1)], dim=-1)
+    cover = covering(turn).to(points.device)
+    shown_xy = mesh.source_xy.clone()
+    shown_xy[:, :count] = torch.lerp(shown_xy[:, :count], mesh.cover_xy, cover[:, None, None])
+    inner = slice(count, count + (len(INNER) + 1) * SECTORS)
+    shown_xy[:, inner] = source_points(mesh.anchors, cover).flatten(1, 2)
+    return torch.cat([head, background], dim=1), shown_xy
+
+
+def covering(turn: NDArray[np.float64]) -> torch.Tensor:
+    """(N,) float32 in [0, 1] for rotations (N, 3, 3): how far the outline of the head has left its place."""
+    angle = np.arccos(np.clip((np.trace(turn, axis1=1, axis2=2) - 1.0) / 2.0, -1.0, 1.0))
+    return torch.from_numpy(np.clip(angle / FULL_COVER, 0.0, 1.0).astype(np.float32))
+
+
+def camera_turn(cameras: Cameras, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3, 3) rotations in camera space from the poses of the cameras to `rotation` in world axes."""
+    before = cameras.rotation.cpu().numpy().astype(np.float64)
+    turn: NDArray[np.float64] = CAMERA_FROM_WORLD @ rotation @ before.transpose(0, 2, 1) @ CAMERA_FROM_WORLD
+    return turn
