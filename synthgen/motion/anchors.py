@@ -1,8 +1,9 @@
-"""The background around a head as a mesh of fixed topology: rings of anchors from inside the outline to the border.
+"""The background around a face as a mesh of fixed topology: rings of anchors from behind the face to the border.
 
 300W-LP triangulates contour and anchors of each photo by itself (Delaunay). Here the anchors are K sectors times rings
-in polar coordinates about the head's projected centroid, so one triangle list serves a batch. An anchor moves along its
-ray alone and the rings stay in order, so the background can neither fold nor tear.
+in polar coordinates about the face's projected centroid, so one triangle list serves a batch. Rings near the face are
+points in space that turn with it, farther and farther back as they widen (300W-LP scales the depth of the contour about
+the nose with the ring): hair and ears turn with the face. The border stays, and what lies between is stretched.
 """
 
 from dataclasses import dataclass
@@ -10,27 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from synthgen.motion.contour import SECTORS, Outline, directions, smooth_around
+from synthgen.motion.contour import SECTORS, Outline, directions
 
-INNER = (0.0, 0.5, 0.85)  # of the outline's radius: hidden behind the head unless it leaves its place
-EDGE = 0.985  # just inside, so that no pixel outside the head is lost
-RINGS = (1.10, 1.15, 1.20, 1.25, 1.30)  # 300W-LP's five
-BETWEEN = (0.25, 0.5, 0.75)  # of the way from the last of them to the border
+INNER = (0.0, 0.5, 0.9)  # of the outline's radius: behind the face, for the gaps of meshes with an open mouth
+BEHIND_MM = 4.0  # how far behind the outline they lie
+RINGS = (0.985, 1.10, 1.15, 1.20, 1.25, 1.30)  # just inside the outline, so that nothing gapes, then 300W-LP's five
+STEEPNESS = 2.0  # 300W-LP's cone (1) makes thin heads; a skull recedes faster
+BEHIND_HEAD_MM = 400.0  # all are drawn this much farther away: more than any head is deep
+BETWEEN = (0.25, 0.5, 0.75)  # of the way from the last ring to the border
 OUTER = 3.0  # of the border's radius: what a zoom out or a shift of the picture shows, its border repeated
-NEAR_HEAD = len(INNER) + 1 + len(RINGS)
-RING_COUNT = NEAR_HEAD + len(BETWEEN) + 2
+NEAR_FACE = len(INNER) + len(RINGS)
+RING_COUNT = NEAR_FACE + len(BETWEEN) + 2
 ANCHORS = RING_COUNT * SECTORS
-
-HIDDEN_AFTER = 0.4  # of the outline's radius: motion of the nose after which the far side's hair is behind the face
-FRAME_MARGIN = 0.12  # anchors nearer to the photo's border than this are not drawn inwards wholly
-NEAR_LOSS = 0.08  # on the side that turns into view, rings nearer to the outline than this go behind the head
-FAR_RING, FAR_STEP = 0.85, 0.75  # on the far side the ring at 1 goes to the first, relative to the new outline, and on
-MOST_GROWTH = 0.8  # of an outline, in terms of the room there is to the border
-
-# Turned by this and more, the surroundings of the outline cover the place that the head has left. Less is less visible,
-# and nothing may change at 0.
-FULL_COVER = np.radians(15.0)
-COVER_SHIFT = 0.05  # the outline's own pixels are a mix of head and background: leave them out
 # Sectors below the jaw show neck and shoulders, which do not turn with the head: sine of the elevation from which an
 # anchor follows the head, and below which it stays.
 FOLLOWS, STAYS = -0.3, -0.65
@@ -40,17 +32,13 @@ FOLLOWS, STAYS = -0.3, -0.65
 class Anchors:
     """The anchors of N photos, R rings of K sectors.
 
-    radius: (N, R, K) px; depth: (N, NEAR_HEAD, K) mm, of the rings near the head; outline: (N, K) px; frame: (N, K)
-    px, distance of the photo's border from the centre. follows: (N, K) in [0, 1], how much a sector follows the head.
-    centre: (N, 2) px.
+    points: (N, R, K, 2) px; depth: (N, R, K) mm; follows: (N, NEAR_FACE, K) in [0, 1], how much each turns with the
+    face.
     """
 
-    radius: torch.Tensor
+    points: torch.Tensor
     depth: torch.Tensor
-    outline: torch.Tensor
-    frame: torch.Tensor
     follows: torch.Tensor
-    centre: torch.Tensor
 
 
 def ring_triangles() -> np.ndarray:
@@ -65,82 +53,41 @@ def ring_triangles() -> np.ndarray:
 def place_anchors(
     outline: Outline, centre: torch.Tensor, nose_depth: torch.Tensor, up: torch.Tensor, size: tuple[int, int]
 ) -> Anchors:
-    """Anchors about the outlines of heads in photos of `size`.
+    """Anchors about the outlines of faces in photos of `size`.
 
-    nose_depth: (N,) mm, depth of the nose tip, about which the depth of the outline is scaled with the rings
-    (300W-LP); up: (N, 2) unit vectors, where the head's top is in the picture.
+    centre: (N, 2) px, of the outlines; nose_depth: (N,) mm, depth of the nose, about which the depth of the outline is
+    scaled; up: (N, 2) unit vectors, where the head's top is in the picture.
     """
     device = centre.device
-    relative = torch.tensor((*INNER, EDGE, *RINGS), device=device)
-    near = relative[:, None] * outline.radius[:, None]  # (N, near, K)
+    relative = torch.tensor((*INNER, *RINGS), device=device)[:, None]
+    near = relative * outline.radius[:, None]  # (N, near, K)
     last = near[:, -1]
-    frame = _border_distance(centre, size)
-    border = torch.maximum(frame, 1.12 * last)
-    share = torch.tensor((*BETWEEN, 1.0), device=device)
-    far = last[:, None] + share[:, None] * (border - last)[:, None]
+    border = torch.maximum(_border_distance(centre, size), 1.12 * last)
+    share = torch.tensor((*BETWEEN, 1.0), device=device)[:, None]
+    far = last[:, None] + share * (border - last)[:, None]
     radius = torch.cat([near, far, OUTER * border[:, None]], dim=1)
-    nose = nose_depth[:, None, None]
-    depth = nose + relative.clamp_min(1.0)[:, None] * (outline.depth[:, None] - nose)
-    elevation = up @ directions(device).T
-    rise = ((elevation - STAYS) / (FOLLOWS - STAYS)).clamp(0.0, 1.0)
-    return Anchors(radius, depth, outline.radius, frame, rise * rise * (3 - 2 * rise), centre)
+    nose, rim = nose_depth[:, None, None], outline.depth[:, None]
+    cone = nose + (1.0 + STEEPNESS * (relative - 1.0).clamp_min(0.0)) * (rim - nose)
+    flat = BEHIND_MM + torch.lerp(rim.mean(dim=2, keepdim=True), rim, relative)
+    depth = torch.where(relative < RINGS[0], flat, cone)
+    depth = torch.cat([depth, depth[:, -1:].expand(-1, RING_COUNT - NEAR_FACE, -1)], dim=1)
+    rise = ((up @ directions(device).T - STAYS) / (FOLLOWS - STAYS)).clamp(0.0, 1.0)
+    sector = (rise * rise * (3 - 2 * rise))[:, None]
+    away = ((relative - 1.0) / (RINGS[-1] - 1.0)).clamp(0.0, 1.0)
+    points = centre[:, None, None] + radius[..., None] * directions(device)
+    return Anchors(points, depth, torch.lerp(torch.ones_like(sector), sector, away.sqrt()))
 
 
-def anchor_points(anchors: Anchors, radius: torch.Tensor) -> torch.Tensor:
-    """(N, R, K, 2) px of anchors at `radius` (N, R, K)."""
-    return anchors.centre[:, None, None] + radius[..., None] * directions(radius.device)
+def move_anchors(anchors: Anchors, near: torch.Tensor) -> torch.Tensor:
+    """(N, R, K, 3) [x px, y px, depth mm] of all anchors when those near the face are at `near` (N, NEAR_FACE, K, 3).
 
-
-def source_points(anchors: Anchors, cover: torch.Tensor) -> torch.Tensor:
-    """(N, len(INNER) + 1, K, 2) px in the photo that the anchors inside the outline show, `cover` (N,) in [0, 1].
-
-    Inside the outline the surroundings are mirrored, so that no face shows behind the face.
+    Border and beyond stay; the rings between keep their share of the way from the last ring to the border.
     """
-    edge = len(INNER)
-    radius = anchors.radius[:, : edge + 1]
-    relative = torch.tensor((*INNER, EDGE), device=radius.device)[:, None]
-    mirrored = (1.0 + COVER_SHIFT + 0.5 * (1.0 - relative)) * anchors.outline[:, None]
-    return anchor_points(anchors, torch.lerp(radius, mirrored, cover[:, None, None]))
-
-
-def moved_radius(anchors: Anchors, rigid: torch.Tensor, outline: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
-    """(N, R, K) px, radius of the anchors when the head has turned.
-
-    rigid: (N, NEAR_HEAD, K, 2) px, the anchors near the head turned with it; outline: (N, K) px of the turned head;
-    motion: (N, 2) px, how far the nose has moved. On the side that turns into view the anchors stay outside the new
-    outline, and hair with them; on the other side they go behind the head as they turn.
-    """
-    edge = len(INNER)
-    relative = torch.tensor((EDGE, *RINGS), device=rigid.device)[:, None]
-    away = motion / torch.maximum(motion.norm(dim=1), 0.05 * anchors.outline.mean(dim=1))[:, None]
-    ahead = away @ directions(rigid.device).T
-    beside = (0.5 - 0.9 * ahead).clamp(0.0, 1.0)[:, None]
-    far = FAR_RING + FAR_STEP * (relative - 1)
-    least = beside * (relative - NEAR_LOSS) + (1 - beside) * far
-    turned = (rigid[:, edge:] - anchors.centre[:, None, None]).norm(dim=-1)
-    radius = torch.maximum(turned, least * outline[:, None])
-    progress = (motion.norm(dim=1) / (HIDDEN_AFTER * anchors.outline.mean(dim=1))).clamp(0.0, 1.0)[:, None, None]
-    hidden = torch.minimum(radius, far * outline[:, None])
-    radius = torch.lerp(radius, hidden, (1 - beside) * progress)
-    gap = 0.3 * (relative - EDGE) * anchors.outline[:, None]
-    radius = torch.cummax(radius - gap, dim=1).values + gap
-    growth = smooth_around(anchors.follows[:, None] * (radius - anchors.radius[:, edge:NEAR_HEAD]), 4.0)
-    # Nothing from beside the photo is drawn into the picture.
-    inside = (anchors.frame[:, None] / anchors.radius[:, edge:NEAR_HEAD] - 1.0) / FRAME_MARGIN
-    growth = torch.where(growth < 0, growth * inside.clamp(0.0, 1.0), growth)
-    room = anchors.radius[:, -2] - anchors.radius[:, NEAR_HEAD - 1]
-    return _spread(anchors, torch.minimum(growth, MOST_GROWTH * room[:, None]))
-
-
-def _spread(anchors: Anchors, growth: torch.Tensor) -> torch.Tensor:
-    """Radius of all rings: inside the outline in proportion, towards the border less and less growth."""
-    edge = len(INNER)
-    radius = anchors.radius.clone()
-    radius[:, edge:NEAR_HEAD] += growth
-    radius[:, :edge] *= radius[:, edge : edge + 1] / anchors.radius[:, edge : edge + 1]
-    left = 1.0 - torch.tensor(BETWEEN, device=radius.device)[:, None]
-    radius[:, NEAR_HEAD : NEAR_HEAD + len(BETWEEN)] += left * growth[:, -1:]
-    return radius
+    share = torch.tensor(BETWEEN, device=near.device)[:, None, None]
+    still = torch.cat([anchors.points, anchors.depth[..., None]], dim=-1)
+    border = still[:, -2:-1]
+    between = torch.lerp(near[:, -1:].expand(-1, len(BETWEEN), -1, -1), border.expand(-1, len(BETWEEN), -1, -1), share)
+    return torch.cat([near, between, still[:, -2:]], dim=1)
 
 
 def _border_distance(centre: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -27,11 +27,11 @@ def directions(device: torch.device) -> torch.Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=1).float()
 
 
-def head_outline(points: torch.Tensor, centre: torch.Tensor, depth: bool = True) -> Outline:
+def head_outline(points: torch.Tensor, centre: torch.Tensor) -> Outline:
     """The outermost points per sector, whatever the mesh: no list of contour vertices is needed.
 
     points: (N, P, 3) float32 [x px, y px, depth mm] of the vertices that make the outline; centre: (N, 2) px inside.
-    A sector without points takes the radius between its neighbours'. depth: False leaves `depth` zero, for speed.
+    A sector without points takes the radius between its neighbours'.
     """
     offset = points[..., :2] - centre[:, None]
     radius = torch.linalg.vector_norm(offset, dim=-1)
@@ -39,8 +39,6 @@ def head_outline(points: torch.Tensor, centre: torch.Tensor, depth: bool = True)
     sector = torch.round(angle * (SECTORS / tau)).long() % SECTORS
     outer = radius.new_zeros((len(points), SECTORS)).scatter_reduce(1, sector, radius, "amax")
     outer = _filled(outer)
-    if not depth:
-        return Outline(outer, torch.zeros_like(outer))
     on_rim = (radius >= RIM * outer.gather(1, sector)).float()
     weight = torch.zeros_like(outer).scatter_add(1, sector, on_rim)
     total = torch.zeros_like(outer).scatter_add(1, sector, on_rim * points[..., 2])

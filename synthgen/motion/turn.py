@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.geometry.camera import Cameras, project
 from synthgen.geometry.similarity import Similarity, move_cameras
-from synthgen.motion.anchors import FULL_COVER, INNER, NEAR_HEAD, anchor_points, moved_radius, source_points
-from synthgen.motion.contour import SECTORS, head_outline
-from synthgen.motion.mesh_image import BACKGROUND_GAP_MM, MeshImage
+from synthgen.motion.anchors import BEHIND_HEAD_MM, NEAR_FACE, move_anchors
+from synthgen.motion.contour import SECTORS
+from synthgen.motion.mesh_image import MeshImage
 from synthgen.raster.rasterize import rasterize
+
+# Turned by this and more, grazing surfaces show what lies further inside. Less is less visible, and nothing may change
+# at 0.
+FULL_COVER = np.radians(15.0)
 
 
 @dataclass(frozen=True)
@@ -87,30 +91,21 @@ def turned_cameras(mesh: MeshImage, rotation: NDArray[np.float64]) -> Cameras:
 def move_mesh(mesh: MeshImage, turn: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
     """Image points (N, V + B, 3) of the turned meshes, and what each shows, (N, V + B, 2) px.
 
-    turn: (N, 3, 3), camera space. The background lies behind the head everywhere.
+    turn: (N, 3, 3), camera space. The background is drawn behind the head everywhere, whatever its rings do.
     """
     matrix = torch.from_numpy(turn.astype(np.float32)).to(mesh.centroid.device)
-    cameras, centroid, count = mesh.cameras, mesh.centroid[:, None], mesh.head_vertices
-
-    def turned(points: torch.Tensor) -> torch.Tensor:
-        return (points - centroid) @ matrix.transpose(1, 2) + centroid
-
-    still = mesh.vertices_camera[:, :count]
-    head = project(cameras, torch.lerp(still, turned(still), mesh.follows[:, None]))
-    near = mesh.vertices_camera[:, count : count + NEAR_HEAD * SECTORS]
-    rigid = project(cameras, turned(near))[..., :2].unflatten(1, (NEAR_HEAD, SECTORS))
-    outline = head_outline(head[:, mesh.outline_vertices], mesh.anchors.centre, depth=False).radius
-    ends = project(cameras, torch.cat([mesh.nose[:, None], turned(mesh.nose[:, None])], dim=1))[..., :2]
-    radius = moved_radius(mesh.anchors, rigid, outline, ends[:, 1] - ends[:, 0])
-    points = anchor_points(mesh.anchors, radius).flatten(1, 2)
-    back = head[..., 2].amax(dim=1)[:, None, None] + BACKGROUND_GAP_MM
-    background = torch.cat([points, back.expand(*points.shape[:2], 1)], dim=-1)
-    cover = covering(turn).to(points.device)
+    centroid, count = mesh.centroid[:, None], mesh.head_vertices
+    moving = mesh.vertices_camera[:, : count + NEAR_FACE * SECTORS]
+    turned = (moving - centroid) @ matrix.transpose(1, 2) + centroid
+    follows = mesh.anchors.follows.flatten(1)[..., None]
+    near = torch.lerp(moving[:, count:], turned[:, count:], follows)
+    moved = project(mesh.cameras, torch.cat([turned[:, :count], near], dim=1))
+    anchors = move_anchors(mesh.anchors, moved[:, count:].unflatten(1, (NEAR_FACE, SECTORS)))
     shown_xy = mesh.source_xy.clone()
-    shown_xy[:, :count] = torch.lerp(shown_xy[:, :count], mesh.cover_xy, cover[:, None, None])
-    inner = slice(count, count + (len(INNER) + 1) * SECTORS)
-    shown_xy[:, inner] = source_points(mesh.anchors, cover).flatten(1, 2)
-    return torch.cat([head, background], dim=1), shown_xy
+    cover = covering(turn).to(shown_xy.device)[:, None, None]
+    shown_xy[:, :count] = torch.lerp(shown_xy[:, :count], mesh.cover_xy, cover)
+    behind = anchors.flatten(1, 2) + torch.tensor([0.0, 0.0, BEHIND_HEAD_MM], device=anchors.device)
+    return torch.cat([moved[:, :count], behind], dim=1), shown_xy
 
 
 def covering(turn: NDArray[np.float64]) -> torch.Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import warp as wp
 
+from synthgen.motion.anchors import BEHIND_HEAD_MM
 from synthgen.raster.fragments import Fragments
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
@@ -24,7 +25,8 @@ MOST_SHIFT = 0.25
 @wp.struct
 class Mesh:
     """triangles: (T,), head_triangles of the head first; place_xy, shown_xy: (N, V), where a vertex is in the photo and
-    what it shows; source: (N, V), camera space of the photo; moved: (N, V), new picture; front_depth: (N, Hs, Ws)."""
+    what it shows; source: (N, V), camera space of the photo; behind: mm by which the background is drawn farther away;
+    moved: (N, V), new picture; front_depth: (N, Hs, Ws)."""
 
     triangles: wp.array(dtype=wp.vec3i)  # type: ignore[valid-type]
     head_triangles: wp.int32
@@ -32,6 +34,7 @@ class Mesh:
     place_xy: wp.array2d(dtype=wp.vec2)  # type: ignore[valid-type]
     shown_xy: wp.array2d(dtype=wp.vec2)  # type: ignore[valid-type]
     source: wp.array2d(dtype=wp.vec3)  # type: ignore[valid-type]
+    behind: wp.float32
     moved: wp.array2d(dtype=wp.vec3)  # type: ignore[valid-type]
     front_depth: wp.array3d(dtype=wp.float32)  # type: ignore[valid-type]
 
@@ -81,9 +84,15 @@ def find_sources(
         k = mesh.triangles[t]
         b = barycentric[n, row, column]
         w = b
-        if mesh.perspective and t < mesh.head_triangles:
+        if mesh.perspective:
             # What is linear on the surface is projective in the photo.
-            w = wp.vec3(b[0] * mesh.source[n, k[0]][2], b[1] * mesh.source[n, k[1]][2], b[2] * mesh.source[n, k[2]][2])
+            behind = float(0.0)
+            if t >= mesh.head_triangles:
+                behind = mesh.behind
+            za = mesh.source[n, k[0]][2] + behind
+            zb = mesh.source[n, k[1]][2] + behind
+            zc = mesh.source[n, k[2]][2] + behind
+            w = wp.vec3(b[0] * za, b[1] * zb, b[2] * zc)
             w = w / (w[0] + w[1] + w[2])
         shown = w[0] * mesh.shown_xy[n, k[0]] + w[1] * mesh.shown_xy[n, k[1]] + w[2] * mesh.shown_xy[n, k[2]]
         source_map[n, row, column] = shown
@@ -161,6 +170,7 @@ def launch_source_map(
     kernel_mesh.place_xy = wp.from_torch(mesh.source_xy, dtype=wp.vec2)
     kernel_mesh.shown_xy = wp.from_torch(shown_xy, dtype=wp.vec2)
     kernel_mesh.source = wp.from_torch(mesh.vertices_camera, dtype=wp.vec3)
+    kernel_mesh.behind = BEHIND_HEAD_MM
     kernel_mesh.moved = wp.from_torch(moved, dtype=wp.vec3)
     kernel_mesh.front_depth = wp.from_torch(mesh.front_depth)
     wp.launch(

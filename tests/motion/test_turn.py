@@ -115,15 +115,12 @@ def test_parameters_belong_to_the_new_pose():
 
 
 @BOTH
-def test_background_never_folds_and_the_border_stays(perspective: bool):
+def test_background_is_behind_covers_all_and_its_border_stays(perspective: bool):
     for pose in POSES:
         for angles in ((0.0, 60.0, 0.0), (0.0, -60.0, 0.0), (25.0, 30.0, 0.0), (-25.0, -75.0, 0.0)):
             heads, mesh = mesh_at(pose, perspective)
             moved, _ = move_mesh(mesh, camera_turn(mesh.cameras, euler(*angles)))
-            ring = mesh.triangles[mesh.head_triangles :].long()
-            a, b, c = (moved[0, ring[:, k], :2] for k in range(3))
-            area = (b - a)[:, 1] * (c - a)[:, 0] - (b - a)[:, 0] * (c - a)[:, 1]
-            assert float(area.min()) >= -1e-3
+            assert bool(torch.isfinite(turn_mesh(mesh, euler(*angles)).source_map).all())
             # Behind the head everywhere, and fixed at the border.
             head, rings = moved[0, : mesh.head_vertices], moved[0, mesh.head_vertices :].reshape(RING_COUNT, SECTORS, 3)
             assert float(rings[..., 2].min()) > float(head[:, 2].max())
