@@ -96,7 +96,7 @@ def _coverage(checks: dict[str, dict[str, float]]) -> float:
 
 def _stage_times(session: Session, samples: int) -> dict[str, float]:
     """Stage -> processor seconds per sample, measured in a pass of their own."""
-    with _stopwatches() as spent:
+    with stopwatches(STAGES) as spent:
         started = process_time()
         session.build(ShardRange(0, 0, samples), STAMP)
         spent["everything else"] = process_time() - started - sum(spent.values())
@@ -104,9 +104,9 @@ def _stage_times(session: Session, samples: int) -> dict[str, float]:
 
 
 @contextmanager
-def _stopwatches() -> Iterator[dict[str, float]]:
-    """Stage -> seconds spent in its functions while the block lasts."""
-    spent = dict.fromkeys(STAGES, 0.0)
+def stopwatches(stages: dict[str, tuple[tuple[str, str], ...]]) -> Iterator[dict[str, float]]:
+    """Stage -> processor seconds spent in its functions while the block lasts. stages: as STAGES."""
+    spent = dict.fromkeys(stages, 0.0)
     originals: list[tuple[Any, str, Any]] = []
 
     def timed(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
@@ -121,7 +121,7 @@ def _stopwatches() -> Iterator[dict[str, float]]:
         return call
 
     try:
-        for stage, functions in STAGES.items():
+        for stage, functions in stages.items():
             for module_name, name in functions:
                 *outer, last = name.split(".")
                 owner = reduce(getattr, outer, import_module(module_name))

@@ -65,7 +65,7 @@ def estimate(recipe: "Recipe", count: int, workers: int, device: str) -> Estimat
 
     started = perf_counter()
     renderer = open_renderer(recipe, device)
-    renderer(0)  # kernels are compiled and loaded here
+    renderer(0)[0]  # kernels are compiled and loaded here
     ready = perf_counter()
     layout = layout_of_recipe(recipe.model_dump(mode="json"))
     codec = SampleCodec(layout)

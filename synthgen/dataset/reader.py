@@ -24,6 +24,7 @@ from synthgen.dataset.manifest import (
     label_rows,
     manifest_from_json,
 )
+from synthgen.dataset.parameter_statistics import parameter_statistics
 from synthgen.dataset.shard_files import ShardFiles
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ class Dataset:
     def meta(self, position: int) -> dict[str, Any]:
         """The dict {index, parameters, checks} of a sample."""
         return decode_meta(self._files.read_member(self.sample_index(position), -1))
+
+    def parameter_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """mean (62,) and standard deviation (62,) of `parameters_62` over the complete samples, as networks want them;
+        see dataset.parameter_statistics. Raises UsageError when there are none."""
+        return parameter_statistics(self)
 
     def close(self) -> None:
         """Release open files; the dataset opens them again when read."""

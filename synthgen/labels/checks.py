@@ -15,7 +15,9 @@ FLOW_ROW_STEP = 4
 
 def coverage(triangle_id: torch.Tensor) -> NDArray[np.float64]:
     """(N,) share of the pixels that show face surface, of triangle_id (N, H, W)."""
-    return (triangle_id >= 0).double().mean(dim=(1, 2)).cpu().numpy()
+    pixels = triangle_id.shape[1] * triangle_id.shape[2]
+    seen: NDArray[np.float64] = torch.count_nonzero(triangle_id >= 0, dim=(1, 2)).cpu().numpy() / pixels
+    return seen
 
 
 def reprojection_error(

@@ -7,6 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.core.errors import UsageError
+from synthgen.raster.check import check_tensor
+from synthgen.raster.fragments import Fragments
+from synthgen.raster.interpolate import interpolate
 
 Array = NDArray[np.float64]
 
@@ -19,16 +22,15 @@ _MARGIN = 4e-6
 class UvGrid:
     """For each of side x side cells of the chart, the pixels of a picture that can be nearest to a point in the cell.
 
-    size: (H, W) of the picture. side: cells per side of the unit square, row-major with u along rows. offset:
-    (side^2 + 1,) int32, where the pixels of each cell begin. uv: (C, 2) float32, pixel: (C,) int32, their template
-    coordinates and numbers in row order.
+    size: (H, W) of the picture. side: cells per side of the unit square, row-major, u to the right. offset:
+    (side^2 + 1,) int32, where the pixels of each cell begin, in row order. entry: (C, 3) float32, template coordinate
+    and number in row order of each: beside each other in memory, which is what the search waits for.
     """
 
     size: tuple[int, int]
     side: int
     offset: torch.Tensor
-    uv: torch.Tensor
-    pixel: torch.Tensor
+    entry: torch.Tensor
 
 
 def build_uv_grid(target_uv: NDArray[np.float32]) -> UvGrid:
@@ -50,32 +52,57 @@ def build_uv_grid(target_uv: NDArray[np.float32]) -> UvGrid:
         side *= 2
         kept = _can_be_nearest(u[candidate], v[candidate], cell, side)
         cell, candidate = cell[kept], candidate[kept]
-    order = np.argsort(cell, kind="stable")
+    order = np.lexsort((candidate, cell))
     offset = np.searchsorted(cell[order], np.arange(side * side + 1)).astype(np.int32)
     rows = candidate[order]
+    entry = np.column_stack([uv[rows], pixel[rows].astype(np.float32)])
+    if len(entry) == 0:  # Warp takes no empty array; the offsets say that this one is
+        entry = np.zeros((1, 3), np.float32)
     return UvGrid(
         (int(target_uv.shape[0]), int(target_uv.shape[1])),
         side,
         torch.from_numpy(offset),
-        torch.from_numpy(uv[rows].reshape(-1, 2)),
-        torch.from_numpy(pixel[rows].astype(np.int32)),
+        torch.from_numpy(entry),
     )
 
 
-def match_uv_grid(source_uv: torch.Tensor, grid: UvGrid, threshold: float) -> tuple[torch.Tensor, torch.Tensor]:
+def match_uv_grid(
+    source_uv: torch.Tensor,
+    grid: UvGrid,
+    threshold: float,
+    ignore_mask: torch.Tensor | None = None,
+    invented_mask: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """flow (N, H, W, 2) float32 px and matchability (N, H, W) uint8: `match_nearest_uv` against the picture of `grid`.
 
     source_uv: (N, H, W, 2) float32, NaN without face surface. Of equally near pixels the first in row order counts;
-    distances are compared in float32. Computed on the CPU. Raises UsageError as match_nearest_uv does.
+    distances are compared in float32. ignore_mask, invented_mask: (N, H, W) bool; face pixels in them have code 7, and
+    no flow, or 6. Computed on the CPU. Raises UsageError as match_nearest_uv does.
     """
     if source_uv.ndim != 4 or source_uv.shape[3] != 2 or source_uv.dtype != torch.float32:
         raise UsageError(f"source_uv must be (N, H, W, 2) float32, got {tuple(source_uv.shape)} {source_uv.dtype}")
     if not threshold > 0:
         raise UsageError(f"`threshold` must be positive, got {threshold}")
+    masks = []
+    for name, mask in (("ignore_mask", ignore_mask), ("invented_mask", invented_mask)):
+        if mask is not None:
+            check_tensor(name, mask, tuple(source_uv.shape[:3]), torch.bool)
+        masks.append(torch.zeros((0, 0, 0), dtype=torch.bool) if mask is None else mask.cpu())
     from synthgen.labels.warp_uv_grid import launch_nearest
 
-    flow, code = launch_nearest(source_uv.cpu().contiguous(), grid, threshold)
+    flow, code = launch_nearest(source_uv.cpu().contiguous(), grid, threshold, masks[0], masks[1])
     return flow.to(source_uv.device), code.to(source_uv.device)
+
+
+def chart_coordinates(fragments: Fragments, uv: torch.Tensor) -> torch.Tensor:
+    """(N, H, W, 2) float32, NaN without surface: `interpolate` of uv (T, 3, 2), one coordinate per triangle corner."""
+    check_tensor("fragments.triangle_id", fragments.triangle_id, (None, None, None), torch.int32)
+    check_tensor("uv", uv, (None, 3, 2), torch.float32)
+    if uv.is_cuda:
+        return interpolate(fragments, torch.zeros((len(uv), 3), dtype=torch.int32, device=uv.device), uv)
+    from synthgen.labels.warp_uv_grid import launch_chart
+
+    return launch_chart(fragments, uv)
 
 
 def _quarters(
@@ -88,21 +115,23 @@ def _quarters(
 
 
 def _can_be_nearest(u: Array, v: Array, cell: NDArray[np.int64], side: int) -> NDArray[np.bool_]:
-    """Which pairs of a point (M,) and a cell (M,) survive: those that the cell's most central point does not beat at
-    every corner. Where it is nearer at all corners it is nearer inside, because the points that are nearer to one of
-    two points form a half-plane."""
+    """Which pairs of a point (M,) and a cell (M,) survive: those that neither the point nearest to the cell's middle
+    nor one nearest to a corner beats at every corner. Where a point is nearer than another at all corners it is nearer
+    inside, because the places that are nearer to one of two points form a half-plane."""
     row, column = np.divmod(cell, side)
     # From the cell's low corner, in cells.
-    x, y = u * side - row, v * side - column
-    distance = (x - 0.5) ** 2 + (y - 0.5) ** 2
-    least = np.full(side * side, np.inf)
-    np.minimum.at(least, cell, distance)
-    nearest = np.flatnonzero(distance == least[cell])
-    central_x, central_y = np.zeros(side * side), np.zeros(side * side)
-    central_x[cell[nearest]], central_y[cell[nearest]] = x[nearest], y[nearest]
-    kept = np.zeros(len(cell), np.bool_)
-    for right in (0.0, 1.0):
-        for down in (0.0, 1.0):
-            limit = (1.0 + _MARGIN) * ((central_x - right) ** 2 + (central_y - down) ** 2)
-            kept |= (x - right) ** 2 + (y - down) ** 2 <= limit[cell]
+    x, y = u * side - column, v * side - row
+    corners = [(x - right) ** 2 + (y - down) ** 2 for right in (0.0, 1.0) for down in (0.0, 1.0)]
+    kept = np.ones(len(cell), np.bool_)
+    for distance in ((x - 0.5) ** 2 + (y - 0.5) ** 2, *corners):
+        least = np.full(side * side, np.inf)
+        np.minimum.at(least, cell, distance)
+        nearest = np.flatnonzero(distance == least[cell])
+        winner = np.zeros(side * side, np.int64)
+        winner[cell[nearest]] = nearest
+        rival = winner[cell]
+        stays = np.zeros(len(cell), np.bool_)
+        for corner in corners:
+            stays |= corner <= (1.0 + _MARGIN) * corner[rival]
+        kept &= stays
     return kept

@@ -1,6 +1,6 @@
 """One shard from its range of samples: a pure function of (renderer, range, layout)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
@@ -16,9 +16,9 @@ from synthgen.dataset.writer import ByteSink, ShardWriter
 
 
 class BlockRenderer(Protocol):
-    """Gives the 32 samples of a block, by absolute block number."""
+    """Gives the 32 samples of a block, by absolute block number; it may make each only when it is looked at."""
 
-    def __call__(self, block: int, /) -> list[Sample]: ...
+    def __call__(self, block: int, /) -> Sequence[Sample]: ...
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class LastBlock:
     def __init__(self, render: BlockRenderer) -> None:
         self._render = render
         self._block = -1
-        self._samples: list[Sample] = []
+        self._samples: Sequence[Sample] = ()
 
-    def __call__(self, block: int) -> list[Sample]:
+    def __call__(self, block: int) -> Sequence[Sample]:
         """The samples of a block."""
         if block != self._block:
             self._samples = self._render(block)
@@ -73,10 +73,11 @@ def build_shard(
         started = perf_counter()
         samples = render(block)
         seconds["render"] += perf_counter() - started
-        _check_block(samples, block)
-        for sample in samples:
-            if planned.start <= sample.index < planned.stop:
-                _append(sample, codec, writer, seconds)
+        for wanted in range(max(BLOCK * block, planned.start), min(BLOCK * (block + 1), planned.stop)):
+            started = perf_counter()
+            sample = _sample_of(samples, wanted)
+            seconds["render"] += perf_counter() - started
+            _append(sample, codec, writer, seconds)
         if on_block is not None:
             on_block(min(BLOCK * (block + 1), planned.stop) - planned.start, writer.bytes_written)
     started = perf_counter()
@@ -94,7 +95,13 @@ def _append(sample: Sample, codec: SampleCodec, writer: ShardWriter, seconds: di
     seconds["write"] += perf_counter() - encoded
 
 
-def _check_block(samples: list[Sample], block: int) -> None:
-    found = [sample.index for sample in samples]
-    if found != list(range(BLOCK * block, BLOCK * (block + 1))):
-        raise DatasetError(f"the renderer gave samples {found[:3]}... for block {block}; this is a bug in the renderer")
+def _sample_of(samples: Sequence[Sample], index: int) -> Sample:
+    """Sample `index` of the block that it belongs to. Raises DatasetError when the block has another in its place."""
+    block, place = divmod(index, BLOCK)
+    sample = samples[place] if len(samples) == BLOCK else None
+    if sample is None or sample.index != index:
+        found = len(samples) if sample is None else sample.index
+        raise DatasetError(
+            f"the renderer gave {found} for sample {index} of block {block}; this is a bug in the renderer"
+        )
+    return sample

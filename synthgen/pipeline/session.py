@@ -23,14 +23,15 @@ class Renderer(Protocol):
 
     template: TemplateArrays
 
-    def __call__(self, block: int, /) -> list[Sample]: ...
+    def __call__(self, block: int, /) -> Sequence[Sample]: ...
     def records(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True)
 class RendererSpec:
     """How to open a renderer in any process. factory: "module:function", called with (recipe, device, check_assets),
-    by default the one of the recipe's kind; check_assets: look at every picture of the recipe's folders first, which one process of a run does for all."""
+    by default the one of the recipe's kind; check_assets: look at every picture of the recipe's folders first, which
+    one process of a run does for all."""
 
     recipe: Recipe
     device: str = "cpu"

@@ -13,6 +13,7 @@ def rasterize(
     size: tuple[int, int],
     perspective: bool,
     near: float = 1.0,
+    drawn: int | None = None,
 ) -> Fragments:
     """Fragments of N images: the front-most front-facing triangle at each pixel centre.
 
@@ -21,6 +22,8 @@ def rasterize(
     size: height and width in pixels.
     perspective: True interpolates 1/depth over the image, False depth itself.
     near: mm; in perspective a triangle with a corner nearer than this is not drawn.
+    drawn: where given, nobody looks at triangles from this row on: they hide others, and where they hide none, on the
+        CPU, they are not drawn.
 
     A centre on a side shared by two triangles is drawn once (top-left rule); of equally near triangles the one with
     the lowest index is drawn; triangles without area or with a NaN or infinite corner are not drawn. The result is
@@ -43,4 +46,5 @@ def rasterize(
         (int(size[0]), int(size[1])),
         bool(perspective),
         float(near),
+        drawn=drawn,
     )

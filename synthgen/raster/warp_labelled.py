@@ -20,43 +20,41 @@ class Planes:
 
 @wp.kernel
 def label_surface(
-    seen: Planes,
+    planes: Planes,
     triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     label_count: wp.int32,
     normals: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
-    labelled: Planes,
+    rotation: wp.array(dtype=wp.mat33),  # type: ignore[valid-type]
     smooth: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
     span: wp.int32,
 ):
     """One thread works on `span` pixels of a row."""
     n, row, part = wp.tid()
     nothing = wp.vec3(wp.nan, wp.nan, wp.nan)
+    turn = rotation[n]
     for column in range(part * span, (part + 1) * span):
-        t = seen.triangle_id[n, row, column]
+        t = planes.triangle_id[n, row, column]
         if t >= 0 and t < label_count:
-            b = seen.barycentric[n, row, column]
+            b = planes.barycentric[n, row, column]
             corners = triangles[t]
             normal = b[0] * normals[n, corners[0]] + b[1] * normals[n, corners[1]] + b[2] * normals[n, corners[2]]
-            labelled.triangle_id[n, row, column] = t
-            labelled.barycentric[n, row, column] = b
-            labelled.depth[n, row, column] = seen.depth[n, row, column]
-            smooth[n, row, column] = wp.normalize(normal)
+            smooth[n, row, column] = turn * wp.normalize(normal)
         else:
-            labelled.triangle_id[n, row, column] = -1
-            labelled.barycentric[n, row, column] = nothing
-            labelled.depth[n, row, column] = wp.nan
             smooth[n, row, column] = nothing
+            if t >= 0:
+                planes.triangle_id[n, row, column] = -1
+                planes.barycentric[n, row, column] = nothing
+                planes.depth[n, row, column] = wp.nan
 
 
 def launch_label_surface(
     fragments: Fragments,
     triangles: torch.Tensor,
     label_count: int,
-    normals: torch.Tensor,
-    labelled: Fragments,
+    normals: tuple[torch.Tensor, torch.Tensor],
     smooth: torch.Tensor,
 ) -> None:
-    """Fill `labelled` and `smooth` from checked input."""
+    """Empty what carries no labels and fill `smooth`, from checked input; normals: per vertex, and how they turn."""
     start_warp()
     count, height, width = fragments.triangle_id.shape
     span = 1 if fragments.triangle_id.is_cuda else width
@@ -67,8 +65,8 @@ def launch_label_surface(
             _planes(fragments),
             wp.from_torch(triangles, dtype=wp.vec3i),
             label_count,
-            wp.from_torch(normals, dtype=wp.vec3),
-            _planes(labelled),
+            wp.from_torch(normals[0], dtype=wp.vec3),
+            wp.from_torch(normals[1], dtype=wp.mat33),
             wp.from_torch(smooth, dtype=wp.vec3),
             span,
         ],

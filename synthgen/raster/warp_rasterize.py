@@ -222,6 +222,7 @@ def draw_image(
     triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     perspective: wp.bool,
     near: wp.float32,
+    drawn: wp.int32,
     fronts: Fronts,
     triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
     barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
@@ -229,7 +230,7 @@ def draw_image(
 ):
     """CPU: one thread draws all triangles of one image in order, so the first of equally near ones stays.
 
-    The planes come in empty: -1 and NaN.
+    Triangles from row `drawn` on are drawn over others alone. The planes come in empty: -1 and NaN.
     """
     n = wp.tid()
     points = vertices[n]
@@ -255,15 +256,16 @@ def draw_image(
                     while row <= y1:
                         column = x0
                         while column <= x1:
-                            e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
-                            if covers(s, e):
-                                b = barycentric_at(s, e)
-                                d = depth_at(s, b)
-                                # True for the NaN of an empty pixel too.
-                                if not (d >= front[row, column]):
-                                    front[row, column] = d
-                                    ids[row, column] = t
-                                    weights[row, column] = b
+                            if t < drawn or ids[row, column] >= 0:
+                                e = edge_values(s, float(column) + 0.5, float(row) + 0.5)
+                                if covers(s, e):
+                                    b = barycentric_at(s, e)
+                                    d = depth_at(s, b)
+                                    # True for the NaN of an empty pixel too.
+                                    if not (d >= front[row, column]):
+                                        front[row, column] = d
+                                        ids[row, column] = t
+                                        weights[row, column] = b
                             column += 1
                         row += 1
     fronts.count[n] = count
@@ -341,6 +343,7 @@ def launch_rasterize(
     perspective: bool,
     near: float,
     per_triangle: bool = False,
+    drawn: int | None = None,
 ) -> Fragments:
     """Fragments of checked input; see `raster.rasterize`. per_triangle: use CUDA's kernels on the CPU too (tests)."""
     start_warp()
@@ -372,7 +375,8 @@ def launch_rasterize(
         fronts = FrontTriangles(
             torch.empty((count, len(triangles), 2), dtype=torch.int32), torch.empty(count, dtype=torch.int32)
         )
-        inputs = [*mesh, near, fronts_struct(fronts, size), *planes]
+        drawn = len(triangles) if drawn is None else drawn
+        inputs = [*mesh, near, drawn, fronts_struct(fronts, size), *planes]
         wp.launch(draw_image, dim=count, inputs=inputs, device=device)
         return replace(fragments, fronts=fronts)
     return fragments

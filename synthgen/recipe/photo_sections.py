@@ -75,12 +75,13 @@ class Profile(Section):
 class Video(Section):
     """A short clip from each still (tddfa_v2 section 2.4): x_j = (T o F)(x_{j-1}), frame j is (M o P)(x_j).
 
-    frames: of a clip; motion: `smooth` keeps one velocity per clip, changed by at most `change` of itself from frame to
-    frame, `iid` draws every step independently, as the paper says; scale, rotation_deg, translation (px, drawn for x
-    and y by itself): F and T, per frame; yaw_deg, pitch_deg: P, out of the plane, per frame from the still's pose;
-    about: scale and rotation about the `face` centre, or about the `origin` of the picture, as equation 8 is printed;
-    noise: standard deviation in 8-bit levels; blur: length of the motion blur in times the motion between two frames;
-    flow: between `all` frames, from each to the `next` one and back, or between the `first` and each.
+    frames: of a clip; motion: `smooth` keeps one velocity per clip, changed by at most `change` of itself from step to
+    step, `iid` draws every step by itself and leaves frame 0 as it is, as the paper says; scale, rotation_deg,
+    translation (px, drawn for x and y by itself): T, the steps in the picture's plane; yaw_deg, pitch_deg: F, the steps
+    of the head out of it (face profiling), which add up; about: scale and rotation about the `face` centre, or about
+    the `origin` of the picture, as equation 8 is printed; noise: P, standard deviation in 8-bit levels; blur: M, length
+    of the motion blur in times the motion between two frames; flow: between `all` frames, from each to the `next` one
+    and back, or between the `first` and each.
     """
 
     frames: Annotated[Integer, Field(ge=2, le=MOST_FRAMES)] = 8

@@ -41,7 +41,7 @@ class Renderer:
 
     def render(self, block: int, names: Sequence[str]) -> list[Sample]:
         """The samples of a block with the labels called `names` (pairs: without view prefix)."""
-        with _one_thread():
+        with one_thread():
             return self._render(block, names)
 
     def _render(self, block: int, names: Sequence[str]) -> list[Sample]:
@@ -115,7 +115,7 @@ def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One torch thread: with more, matrix products may differ in the last bits, and so would the bytes."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -13,6 +13,9 @@ from synthgen.morphable.model import MorphableModel
 from synthgen.sampling.placement import FaceBox
 from synthgen.sampling.scene import FaceParams, SceneParams
 
+# Of the basis in a product on the CPU: the same numbers as in one product, in two thirds of the time.
+COLUMNS_AT_ONCE = 8192
+
 
 @dataclass(frozen=True)
 class ModelTensors:
@@ -77,8 +80,12 @@ def evaluate_vertices(coefficients: tuple[np.ndarray, np.ndarray], tensors: Mode
 
     One product for all of them: in smaller batches the last bits differ.
     """
-    joined = np.concatenate(coefficients, axis=1).astype(np.float32)
-    vertices = torch.addmm(tensors.mean, torch.from_numpy(joined).to(tensors.mean.device), tensors.basis)
+    joined = torch.from_numpy(np.concatenate(coefficients, axis=1).astype(np.float32)).to(tensors.mean.device)
+    vertices = torch.empty((len(joined), len(tensors.mean)), device=tensors.mean.device)
+    width = len(tensors.mean) if vertices.is_cuda else COLUMNS_AT_ONCE
+    for first in range(0, len(tensors.mean), width):
+        part = slice(first, first + width)
+        torch.addmm(tensors.mean[part], joined, tensors.basis[:, part], out=vertices[:, part])
     return vertices.view(len(joined), -1, 3)
 
 

@@ -43,14 +43,17 @@ def photo_view(photos: Photos, assets: HeadAssets, vertices: torch.Tensor | None
     coefficients = (photos.identity, photos.expression)
     heads = evaluate_heads(coefficients, photos.cameras, tensors, depth_shift=photos.depth_shift, vertices=vertices)
     size = (int(photos.image.shape[1]), int(photos.image.shape[2]))
-    fragments = rasterize(heads.vertices_image, tensors.triangles, size, photos.cameras.perspective)
+    label_count = assets.model.template.label_count
+    perspective = photos.cameras.perspective
+    fragments = rasterize(heads.vertices_image, tensors.triangles, size, perspective, drawn=label_count)
     # In model space: hundreds of mm from the camera, the rounding of the vertices would show in the normals.
     normals = vertex_normals(heads.vertices, tensors.triangles, assets.adjacency)
-    normals = torch.bmm(normals, camera_from_world(photos.cameras)[:, :3, :3].transpose(1, 2))
-    labelled, smooth = labelled_surface(fragments, tensors.triangles, assets.model.template.label_count, normals)
+    turn = camera_from_world(photos.cameras)[:, :3, :3].contiguous()
+    # In place: of the rest of the head nothing but the list of its front triangles is asked for later.
+    labelled, smooth = labelled_surface(fragments, tensors.triangles, label_count, normals, turn, in_place=True)
     nowhere = torch.zeros(labelled.triangle_id.shape, dtype=torch.bool, device=photos.image.device)
     ignored = nowhere if photos.ignore_mask is None else photos.ignore_mask
     occluded = nowhere if photos.occluder_mask is None else photos.occluder_mask
     index = (labelled.triangle_id >= 0).to(torch.uint8)
     faces = MergedFaces(labelled, smooth, None, None, index, ignored)
-    return View(heads, fragments, faces, photos.image, occluded, photos.invented_mask)
+    return View(heads, labelled, faces, photos.image, occluded, photos.invented_mask)
