@@ -1,4 +1,4 @@
-"""`python -m benchmarks [raster|throughput|scaling]...`: figures beside their goals; also in out/bench.json."""
+"""`python -m benchmarks [SECTION]...`: figures beside their goals; also in out/bench.json. Sections: see SECTIONS."""
 
 import sys
 from collections.abc import Callable
@@ -37,10 +37,38 @@ def _scaling() -> dict[str, list[Figure]]:
     return {"two workers, two cores": measure_scaling()}
 
 
+def _fittings() -> dict[str, list[Figure]]:
+    from benchmarks.fittings import measure_fittings
+
+    return measure_fittings()
+
+
+def _profiling() -> dict[str, list[Figure]]:
+    from benchmarks.profiling import measure_profiling
+
+    return measure_profiling()
+
+
+def _video() -> dict[str, list[Figure]]:
+    from benchmarks.video import measure_video
+
+    return measure_video()
+
+
+def _landmarks() -> dict[str, list[Figure]]:
+    from benchmarks.landmark_fit import measure_landmark_fit
+
+    return measure_landmark_fit()
+
+
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "raster": _raster,
     "throughput": _throughput,
     "scaling": _scaling,
+    "fittings": _fittings,
+    "profiling": _profiling,
+    "video": _video,
+    "landmarks": _landmarks,
 }
 
 
