@@ -132,7 +132,7 @@ def _checks(view: View, assets: HeadAssets, arrays: Arrays) -> list[dict[str, fl
     main = torch.from_numpy(heads.main).to(heads.vertices_camera.device)
     own = view.faces.fragments
     reprojection = reprojection_error(own, assets.tensors.triangles, heads.vertices_camera[main], main_cameras(heads))
-    shares = coverage(own.triangle_id)
+    shares = coverage(view.faces.face_index)
     checks = [
         {"coverage": float(share), "reprojection_px": float(error)}
         for share, error in zip(shares, reprojection, strict=True)

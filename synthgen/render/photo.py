@@ -54,6 +54,6 @@ def photo_view(photos: Photos, assets: HeadAssets, vertices: torch.Tensor | None
     nowhere = torch.zeros(labelled.triangle_id.shape, dtype=torch.bool, device=photos.image.device)
     ignored = nowhere if photos.ignore_mask is None else photos.ignore_mask
     occluded = nowhere if photos.occluder_mask is None else photos.occluder_mask
-    index = (labelled.triangle_id >= 0).to(torch.uint8)
+    index = (labelled.triangle_id >= 0).view(torch.uint8)
     faces = MergedFaces(labelled, smooth, None, None, index, ignored)
     return View(heads, labelled, faces, photos.image, occluded, photos.invented_mask)

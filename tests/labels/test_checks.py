@@ -38,9 +38,9 @@ def test_reprojection_finds_a_shift_of_half_a_pixel(plane):
 
 
 def test_coverage_counts_pixels(plane):
-    ids = torch.full((2, 4, 5), -1, dtype=torch.int32)
-    ids[1, :2] = 3
-    np.testing.assert_allclose(coverage(ids), [0, 0.5])
+    index = torch.zeros((2, 4, 5), dtype=torch.uint8)
+    index[1, 0], index[1, 1] = 1, 3
+    np.testing.assert_allclose(coverage(index), [0, 0.5])
 
 
 def test_landmark_depth(plane):
