@@ -20,7 +20,8 @@ from synthgen.cli.progress import run_progress
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from synthgen.pipeline.run import RunSummary
+    from synthgen.pipeline.run import GenerateOptions, RunSummary
+    from synthgen.recipe.schema import Recipe
 
 
 def generate(
@@ -64,16 +65,22 @@ def generate(
     if out is None:
         raise UsageError("generate needs -o DIR, the folder of the dataset")
     from synthgen.pipeline.run import GenerateOptions
-    from synthgen.pipeline.run import generate as run_recipe
+
+    put(run_recipe(recipe.name, loaded, out, GenerateOptions(count, workers, chosen, resume)).path)
+
+
+def run_recipe(title: str, recipe: "Recipe", out: str | Path, options: "GenerateOptions") -> "RunSummary":
+    """Make the dataset of a recipe under a progress bar called `title`, and say what was done or how to go on."""
+    from synthgen.pipeline.run import generate as build_dataset
 
     try:
-        with run_progress(recipe.name) as report:
-            summary = run_recipe(loaded, out, GenerateOptions(count, workers, chosen, resume), report)
+        with run_progress(title) as report:
+            summary = build_dataset(recipe, out, options, report)
     except (KeyboardInterrupt, SystemExit):
         say(f"stopped; finish it with: {command_line('--resume')}")
         raise
     describe_run(summary)
-    put(summary.path)
+    return summary
 
 
 def describe_run(summary: "RunSummary") -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthgen.cli.console import put, say
-from synthgen.cli.failures import command_line
+from synthgen.cli.generate import run_recipe
 from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
-from synthgen.cli.progress import run_progress
+from synthgen.cli.source_sheet import draw_sheet
 
 if TYPE_CHECKING:
     from synthgen.cli.photo_source import PhotoSet
@@ -112,7 +112,7 @@ def labels(
         prepare_source,
         recipe_of_options,
     )
-    from synthgen.pipeline.run import GenerateOptions, generate
+    from synthgen.pipeline.run import GenerateOptions
 
     source = prepare_source(fittings, out, SourceOptions(model, photos, skip_bad, exif.value, resume))
     sections = {
@@ -125,17 +125,10 @@ def labels(
     if names is not None:
         sections["labels"] = [name.strip() for name in names.split(",") if name.strip()]
     recipe = recipe_of_options("labels", sections, overrides)
-    try:
-        with run_progress(fittings.name) as report:
-            summary = generate(recipe, out, GenerateOptions(None, workers, choose_device(device), resume), report)
-    except (KeyboardInterrupt, SystemExit):
-        say(f"stopped; finish it with: {command_line('--resume')}")
-        raise
-    from synthgen.cli.generate import describe_run
-
-    describe_run(summary)
+    run_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
     describe_source(source)
     describe_fit(out, max(recipe.size))
+    draw_sheet(out, SHEET_SAMPLES)
     put(str(out))
 
 
@@ -149,13 +142,10 @@ def describe_source(source: "PhotoSet") -> None:
 
 
 def describe_fit(out: Path, side: int) -> None:
-    """Say how far the fitted landmarks are from the annotated ones, and draw the first samples on a sheet."""
+    """Say how far the fitted landmarks are from the annotated ones."""
     import numpy as np
 
-    from synthgen.core.errors import UsageError
-    from synthgen.dataset.manifest import SOURCE_FOLDER
     from synthgen.dataset.reader import open_dataset
-    from synthgen.report.contact_sheet import contact_sheet
 
     dataset = open_dataset(out)
     table = dataset.table
@@ -173,11 +163,4 @@ def describe_fit(out: Path, side: int) -> None:
             say("warning: that is far; a convention of the fittings is not what was expected: look at the sheet")
     else:
         say("landmarks: no fitting has annotated ones, so nothing was compared; look at the sheet")
-    sheet = out / SOURCE_FOLDER / "contact_sheet.png"
-    samples = [dataset[n] for n in range(min(SHEET_SAMPLES, len(dataset)))]
-    try:
-        contact_sheet(samples, sheet, mean_face=dataset.template.mean_face)
-        say(f"sheet: {sheet}")
-    except UsageError as error:  # a dataset of parameters alone
-        say(f"no sheet: {error}")
     dataset.close()

@@ -1,12 +1,11 @@
 """`synthgen profile`: photos with fittings become views with the head turned, with every label."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from synthgen.cli.console import put, say
-from synthgen.cli.failures import command_line
+from synthgen.cli.console import put
+from synthgen.cli.generate import run_recipe
 from synthgen.cli.labels import (
     SHEET_SAMPLES,
     CropOption,
@@ -21,7 +20,7 @@ from synthgen.cli.labels import (
     describe_source,
 )
 from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
-from synthgen.cli.progress import run_progress
+from synthgen.cli.source_sheet import draw_sheet
 
 DEFAULT_YAWS = "-60,-40,-20,0,20,40,60"
 # Of the square about the landmarks: room for hair and background, as in 300W-LP, whose faces fill half of the picture.
@@ -62,7 +61,7 @@ def profile(
       synthgen profile 300W_LP/AFW -o out/afw --model bfm.npz --yaw 10,20,30 --relative --flip --workers 8
     """
     from synthgen.cli.photo_source import SourceOptions, picture_sections, prepare_source, recipe_of_options
-    from synthgen.pipeline.run import GenerateOptions, generate
+    from synthgen.pipeline.run import GenerateOptions
 
     angles = {"yaw_deg": parse_angles("--yaw", yaw)}
     if pitch is not None:
@@ -79,34 +78,10 @@ def profile(
         "profile": {**angles, "relative": relative, "flip": flip},
     }
     recipe = recipe_of_options("profile", sections, overrides)
-    try:
-        with run_progress(fittings.name) as report:
-            summary = generate(recipe, out, GenerateOptions(None, workers, choose_device(device), resume), report)
-    except (KeyboardInterrupt, SystemExit):
-        say(f"stopped; finish it with: {command_line('--resume')}")
-        raise
-    from synthgen.cli.generate import describe_run
-
-    describe_run(summary)
+    run_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
     describe_source(source)
-    draw_sheet(out)
+    draw_sheet(out, SHEET_SAMPLES)
     put(str(out))
-
-
-def draw_sheet(out: Path) -> None:
-    """Draw the first samples on a sheet, to be looked at first."""
-    from synthgen.core.errors import UsageError
-    from synthgen.dataset.manifest import SOURCE_FOLDER
-    from synthgen.dataset.reader import open_dataset
-    from synthgen.report.contact_sheet import contact_sheet
-
-    dataset, sheet = open_dataset(out), out / SOURCE_FOLDER / "contact_sheet.png"
-    try:
-        contact_sheet([dataset[n] for n in range(min(SHEET_SAMPLES, len(dataset)))], sheet)
-        say(f"sheet: {sheet}")
-    except UsageError as error:  # a dataset of parameters alone
-        say(f"no sheet: {error}")
-    dataset.close()
 
 
 def parse_angles(option: str, text: str) -> list[float]:

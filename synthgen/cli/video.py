@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthgen.cli.console import put, say
-from synthgen.cli.failures import command_line
+from synthgen.cli.generate import run_recipe
 from synthgen.cli.labels import CropOption, Exif, ExifOption, OutOption, PhotosOption, SkipBadOption, describe_source
 from synthgen.cli.options import CountOption, Device, DeviceOption, SetOption, WorkersOption, choose_device
-from synthgen.cli.progress import run_progress
+from synthgen.cli.source_sheet import draw_sheet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,7 @@ def video(
       synthgen video out/demo -o out/demo_clips --motion iid --set video.about=origin
     """
     from synthgen.cli.photo_source import SourceOptions, picture_sections, recipe_of_options
-    from synthgen.pipeline.run import GenerateOptions, generate
+    from synthgen.pipeline.run import GenerateOptions
 
     stills = _open_stills(source, out, SourceOptions(model or "", photos, skip_bad, exif.value, resume))
     sections = {
@@ -103,15 +103,7 @@ def video(
         "video": {"frames": frames, "motion": motion.value, "flow": flow.value},
     }
     recipe = recipe_of_options("video", sections, overrides)
-    try:
-        with run_progress(source.name) as report:
-            summary = generate(recipe, out, GenerateOptions(count, workers, choose_device(device), resume), report)
-    except (KeyboardInterrupt, SystemExit):
-        say(f"stopped; finish it with: {command_line('--resume')}")
-        raise
-    from synthgen.cli.generate import describe_run
-
-    describe_run(summary)
+    run_recipe(source.name, recipe, out, GenerateOptions(count, workers, choose_device(device), resume))
     describe_source(stills)
     show_clips(out, preview)
     put(str(out))
@@ -143,23 +135,16 @@ def _open_stills(source: Path, out: Path, options: "SourceOptions") -> "PhotoSet
 
 def show_clips(out: Path, preview: Path | None) -> None:
     """Draw the first clips on a sheet and as an animation, and say where."""
-    from synthgen.core.errors import UsageError
     from synthgen.dataset.manifest import SOURCE_FOLDER
     from synthgen.dataset.reader import open_dataset
     from synthgen.report.animation import save_animation
-    from synthgen.report.contact_sheet import contact_sheet
 
     dataset = open_dataset(out)
     clips = [dataset[position] for position in range(min(SHEET_CLIPS, len(dataset)))]
     frames = dataset.layout.frames
     has_pictures = bool(dataset.layout.picture_names)
     dataset.close()
-    sheet = out / SOURCE_FOLDER / "contact_sheet.png"
-    try:
-        contact_sheet(clips, sheet)
-        say(f"sheet: {sheet}")
-    except UsageError as error:  # a dataset of parameters alone
-        say(f"no sheet: {error}")
+    draw_sheet(out, SHEET_CLIPS)
     if has_pictures:
         file = out / SOURCE_FOLDER / "clips.webp" if preview is None else preview
         save_animation(animation_frames(clips, frames), file)

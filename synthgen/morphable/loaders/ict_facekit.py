@@ -19,11 +19,12 @@ from synthgen.core.errors import ModelError
 from synthgen.morphable import unwrap
 from synthgen.morphable.contours import jaw_contours
 from synthgen.morphable.loaders import ict_tables as ict
+from synthgen.morphable.loaders.face_template import points_at_vertices
 from synthgen.morphable.loaders.ict_expressions import expression_components
 from synthgen.morphable.loaders.obj import fan_triangles, read_obj, read_obj_target
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.regions import shell_parts
-from synthgen.morphable.template import SurfacePoints, Template
+from synthgen.morphable.template import Template
 from synthgen.morphable.unfold import unfold
 
 NEUTRAL_FILE, INDEX_FILE = "generic_neutral_mesh.obj", "vertex_indices.json"
@@ -259,12 +260,3 @@ def _template(
         landmarks={"ibug68": points_at_vertices(points, rows[: counts.face])},
         contours=jaw_contours(uv[: counts.face], rows[: counts.face], jaw),
     )
-
-
-def points_at_vertices(vertices: NDArray[np.integer], triangles: NDArray[np.int32]) -> SurfacePoints:
-    """Surface points at vertices (K,): the first triangle that has each as a corner, all weight on that corner."""
-    flat = triangles.ravel()
-    place = np.array([int(np.flatnonzero(flat == vertex)[0]) for vertex in vertices])
-    barycentric = np.zeros((len(vertices), 3), np.float32)
-    barycentric[np.arange(len(vertices)), place % 3] = 1.0
-    return SurfacePoints((place // 3).astype(np.int32), barycentric)
