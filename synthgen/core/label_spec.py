@@ -175,7 +175,7 @@ _SPECS = (
         ("H", "W", 2),
         "float32",
         "px of the photo",
-        "where in the original photo this pixel was sampled",
+        "where in the original photo this pixel was sampled; NaN beside it",
         empty="NaN",
         worst_error=FLOW_STEP_PX / 2,
     ),

@@ -23,7 +23,7 @@ def blur_along_motion(picture: torch.Tensor, velocity: NDArray[np.float64], blur
 
 
 def with_noise(image: torch.Tensor, noise: NDArray[np.float64], seed: int, index: int) -> torch.Tensor:
-    """(F, H, W, 3) float32: the frames (F, H, W, 3) uint8 of clip `index` plus Gaussian noise, not rounded.
+    """(F, H, W, 3) float32: the frames (F, H, W, 3) of clip `index` plus Gaussian noise, not rounded.
 
     noise: (F,) standard deviation in 8-bit levels; each frame has noise of its own.
     """

@@ -11,7 +11,7 @@ from synthgen.geometry.rotation import euler_from_rotation, rotation_from_euler
 from synthgen.geometry.similarity import Similarity
 from synthgen.motion.mesh_image import MeshImage, build_mesh_image, select_cameras, select_meshes
 from synthgen.motion.mirror import Mirror, mirror_coefficients
-from synthgen.motion.turn import sample_photo, turn_mesh
+from synthgen.motion.turn import sample_photo, turn_mesh, turned_depth_shift
 from synthgen.recipe.photo_sections import Profile
 from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import evaluate_heads
@@ -83,6 +83,7 @@ def profile_stills(
     number = torch.from_numpy(np.asarray(rows, np.int64)).to(stills.photos.image.device)
     turned = turn_mesh(select_meshes(stills.mesh, rows), rotation, similarity)
     still = stills.photos
+    scale = np.ones(len(rotation)) if similarity is None else similarity.scale
 
     def moved(mask: torch.Tensor | None) -> torch.Tensor | None:
         return _looked_up(mask[number], turned.source_map) if mask is not None and bool(mask.any()) else None
@@ -94,7 +95,7 @@ def profile_stills(
         still.identity[rows],
         still.expression[rows],
         turned.cameras,
-        still.depth_shift[rows],
+        turned_depth_shift(still.depth_shift[rows] * scale, turned.cameras, turned.origin_depth),
         moved(still.ignore_mask),
         invented,
         moved(still.occluder_mask),

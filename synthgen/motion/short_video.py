@@ -69,15 +69,17 @@ class Still:
 
 @dataclass(frozen=True)
 class Clip:
-    """F frames. image: (F, H, W, 3) uint8. cameras: F, of the frames. motions: F similarities, from photo to frame.
+    """F frames. image: (F, H, W, 3), uint8, or float32 before noise and blur. cameras: F, of the frames.
 
+    motions: F similarities, from photo to frame. origin_depth: (F,) mm, depth of the model origin after the turn.
     invented: (F, H, W) bool, part of the pixel shows what no camera saw. source_map: (F, H, W, 2) float32 px of the
-    photo, NaN where invented. sampled_map: (F, S H, S W, 2) the places that were sampled, S per pixel and axis.
+    photo, NaN beside it. sampled_map: (F, S H, S W, 2) the places that were sampled, S per pixel and axis.
     """
 
     image: torch.Tensor
     cameras: Cameras
     motions: Similarity
+    origin_depth: Array
     invented: torch.Tensor
     source_map: torch.Tensor | None
     sampled_map: torch.Tensor
@@ -127,7 +129,7 @@ def prepare_still(
 def make_frames(
     still: Still, path: MotionPath, motions: Similarity, size: tuple[int, int], with_map: bool = False
 ) -> Clip:
-    """The frames of a clip before noise and motion blur; image: (F, H, W, 3) float32, not rounded.
+    """The frames of a clip before noise and motion blur; image: (F, H, W, 3) float32, means of 8-bit samples.
 
     motions: F, of the picture. with_map: also source_map. Frames whose head is not turned are plain resamplings.
     """
@@ -190,7 +192,8 @@ def _turned_frames(still: Still, rotation: Array, to_frames: Similarity, size: t
     turned = turn_mesh(mesh, rotation, _finer(to_frames, still.samples), grid)
     cameras = move_cameras(turned_cameras(mesh, rotation), to_frames)
     places = turn_mesh(mesh, rotation, to_frames, size).source_map if with_map else None
-    return _clip(still, cameras, turned.source_map, turned.invented, places)
+    clip = _clip(still, cameras, turned.source_map, turned.invented, places)
+    return replace(clip, origin_depth=turned.origin_depth)
 
 
 def _clip(
@@ -208,8 +211,8 @@ def _clip(
     source_map = None
     if places is not None:
         source_map = _in_photo(back, places)
-        source_map[invented] = float("nan")
-    return Clip(image, cameras, still.to_picture, invented, source_map, in_photo)
+        source_map[~_is_inside(source_map, still.photo_size)] = float("nan")
+    return Clip(image, cameras, still.to_picture, np.zeros(count), invented, source_map, in_photo)
 
 
 def _in_order(parts: list[tuple[NDArray[np.intp], Clip]], frames: int) -> Clip:
@@ -229,6 +232,7 @@ def _in_order(parts: list[tuple[NDArray[np.intp], Clip]], frames: int) -> Clip:
         clips[0],
         image=joined([clip.image for clip in clips]),
         cameras=Cameras(clips[0].cameras.perspective, **cameras),
+        origin_depth=np.concatenate([clip.origin_depth for clip in clips])[order.numpy()],
         invented=joined([clip.invented for clip in clips]),
         source_map=joined(maps) if maps else None,
         sampled_map=joined([clip.sampled_map for clip in clips]),

@@ -22,9 +22,11 @@ FULL_COVER = np.radians(15.0)
 @dataclass(frozen=True)
 class Turned:
     """N new pictures. cameras: theirs, exact. source_map: (N, H, W, 2) float32 px in the photo, NaN where no surface
-    is; it may point beside the photo, whose border is then repeated. invented: (N, H, W) bool."""
+    is; it may point beside the photo, whose border is then repeated. invented: (N, H, W) bool. origin_depth: (N,) mm,
+    depth of the model origin; only the cameras of a pinhole hold it, too."""
 
     cameras: Cameras
+    origin_depth: NDArray[np.float64]
     source_map: torch.Tensor
     invented: torch.Tensor
 
@@ -55,8 +57,9 @@ def turn_mesh(
         cameras = move_cameras(cameras, similarity)
     moved = moved.contiguous()
     fragments = rasterize(moved, mesh.triangles, size, cameras.perspective)
-    source_map, invented = launch_source_map(fragments, mesh, moved, shown_xy)
-    return Turned(cameras, source_map, invented)
+    scale = np.ones(len(rotation)) if similarity is None else similarity.scale
+    source_map, invented = launch_source_map(fragments, mesh, moved, shown_xy, scale)
+    return Turned(cameras, moved_origin(mesh, rotation)[:, 2], source_map, invented)
 
 
 def sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor:
@@ -72,11 +75,7 @@ def sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor
 
 def turned_cameras(mesh: MeshImage, rotation: NDArray[np.float64]) -> Cameras:
     """Cameras of the photos with the heads turned to `rotation` (N, 3, 3), each about its centroid."""
-    old = mesh.cameras
-    turn = camera_turn(old, rotation)
-    centroid = mesh.centroid.cpu().numpy().astype(np.float64)
-    translation = old.translation.cpu().numpy().astype(np.float64)
-    moved = np.einsum("nij,nj->ni", turn, translation - centroid) + centroid
+    old, moved = mesh.cameras, moved_origin(mesh, rotation)
 
     def tensor(array: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(array.astype(np.float32)).to(mesh.centroid.device)
@@ -86,6 +85,26 @@ def turned_cameras(mesh: MeshImage, rotation: NDArray[np.float64]) -> Cameras:
     # The camera space of a scaled-orthographic camera has its origin at the model origin: the picture moves instead.
     principal = old.principal.cpu().numpy() + old.focal.cpu().numpy()[:, None] * moved[:, :2]
     return replace(old, rotation=tensor(rotation), principal=tensor(principal))
+
+
+def moved_origin(mesh: MeshImage, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3) mm, camera space of the photos: the model origins of heads turned to `rotation` (N, 3, 3)."""
+    turn = camera_turn(mesh.cameras, rotation)
+    centroid = mesh.centroid.cpu().numpy().astype(np.float64)
+    translation = mesh.cameras.translation.cpu().numpy().astype(np.float64)
+    moved: NDArray[np.float64] = np.einsum("nij,nj->ni", turn, translation - centroid) + centroid
+    return moved
+
+
+def turned_depth_shift(
+    depth_shift: NDArray[np.floating], cameras: Cameras, origin_depth: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """(N,) px, t_z of 3DDFA's pose (N,), in px of the new pictures, after a turn; 0, which stands for none, stays.
+
+    cameras: of the new pictures; origin_depth: (N,) mm, depth of the model origin, about which t_z grows to the viewer.
+    """
+    moved = depth_shift - cameras.focal.cpu().numpy() * origin_depth
+    return np.where((np.asarray(depth_shift) == 0) | cameras.perspective, depth_shift, moved)
 
 
 def move_mesh(mesh: MeshImage, turn: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,6 +22,7 @@ from synthgen.geometry.similarity import Similarity, move_points
 from synthgen.motion.clip_flow import label_between_frames
 from synthgen.motion.motion_path import MotionPath, motion_record, sample_motion
 from synthgen.motion.short_video import Clip, ClipOptions, FittedPhoto, make_clip
+from synthgen.motion.turn import turned_depth_shift
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import HeadAssets, open_head_assets
 from synthgen.render.frame import check_finite, one_thread
@@ -114,7 +115,7 @@ class Renderer:
             np.repeat(photo.identity, frames, axis=0),
             np.repeat(photo.expression, frames, axis=0),
             clip.cameras,
-            fittings.depth_shift[row] * clip.motions.scale,
+            turned_depth_shift(fittings.depth_shift[row] * clip.motions.scale, clip.cameras, clip.origin_depth),
             self._ignored(row, clip),
             clip.invented,
         )

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 import warp as wp
+from numpy.typing import NDArray
 
 from synthgen.motion.anchors import BEHIND_HEAD_MM
 from synthgen.raster.fragments import Fragments
@@ -11,7 +13,7 @@ from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
 
-# A pixel is invented where the photo has less than a quarter of a pixel for it, or
+# A pixel is invented where turning stretches the photo to more than four times its area, or
 MOST_STRETCH = 4.0
 # A surface point is hidden in the photo when this much, mm, behind all of the head's four nearest pixels: half a pixel
 # of a surface seen at 80 degrees, at 2 px/mm.
@@ -24,13 +26,15 @@ MOST_SHIFT = 0.25
 
 @wp.struct
 class Mesh:
-    """triangles: (T,), head_triangles of the head first; place_xy, shown_xy: (N, V), where a vertex is in the photo and
-    what it shows; source: (N, V), camera space of the photo; behind: mm by which the background is drawn farther away;
-    moved: (N, V), new picture; front_depth: (N, Hs, Ws)."""
+    """triangles: (T,), head_triangles of the head first; scale: (N,), by which the picture is enlarged after the turn;
+    place_xy, shown_xy: (N, V), where a vertex is in the photo and what it shows; source: (N, V), camera space of the
+    photo; behind: mm by which the background is drawn farther away; moved: (N, V), new picture; front_depth: (N, Hs,
+    Ws)."""
 
     triangles: wp.array(dtype=wp.vec3i)  # type: ignore[valid-type]
     head_triangles: wp.int32
     perspective: wp.bool
+    scale: wp.array(dtype=wp.float32)  # type: ignore[valid-type]
     place_xy: wp.array2d(dtype=wp.vec2)  # type: ignore[valid-type]
     shown_xy: wp.array2d(dtype=wp.vec2)  # type: ignore[valid-type]
     source: wp.array2d(dtype=wp.vec3)  # type: ignore[valid-type]
@@ -103,7 +107,8 @@ def find_sources(
         mb = mesh.moved[n, k[1]]
         mc = mesh.moved[n, k[2]]
         now = doubled_area(wp.vec2(ma[0], ma[1]), wp.vec2(mb[0], mb[1]), wp.vec2(mc[0], mc[1]))
-        made_up = doubled_area(pa, pb, pc) * MOST_STRETCH < now
+        scale = mesh.scale[n]
+        made_up = doubled_area(pa, pb, pc) * scale * scale * MOST_STRETCH < now
         if shown[0] < 0.0 or shown[1] < 0.0 or shown[0] > width or shown[1] > height:
             made_up = True
         if not made_up:
@@ -155,9 +160,11 @@ def sample_bilinear(
 
 
 def launch_source_map(
-    fragments: Fragments, mesh: Any, moved: torch.Tensor, shown_xy: torch.Tensor
+    fragments: Fragments, mesh: Any, moved: torch.Tensor, shown_xy: torch.Tensor, scale: NDArray[np.floating]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """source_map (N, H, W, 2) float32 and invented (N, H, W) bool of the pictures that `fragments` were drawn for."""
+    """source_map (N, H, W, 2) float32 and invented (N, H, W) bool of the pictures that `fragments` were drawn for.
+
+    scale: (N,), by which the pictures were enlarged after the turn, which is no stretching of the surface."""
     start_warp()
     count, height, width = fragments.triangle_id.shape
     span = 1 if moved.is_cuda else width
@@ -167,6 +174,7 @@ def launch_source_map(
     kernel_mesh.triangles = wp.from_torch(mesh.triangles, dtype=wp.vec3i)
     kernel_mesh.head_triangles = mesh.head_triangles
     kernel_mesh.perspective = mesh.cameras.perspective
+    kernel_mesh.scale = wp.from_torch(torch.from_numpy(scale.astype(np.float32)).to(moved.device))
     kernel_mesh.place_xy = wp.from_torch(mesh.source_xy, dtype=wp.vec2)
     kernel_mesh.shown_xy = wp.from_torch(shown_xy, dtype=wp.vec2)
     kernel_mesh.source = wp.from_torch(mesh.vertices_camera, dtype=wp.vec3)

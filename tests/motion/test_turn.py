@@ -4,12 +4,19 @@ import torch
 
 from synthgen.geometry.camera import project, to_camera_space
 from synthgen.geometry.rotation import euler_from_rotation, rotation_from_euler
-from synthgen.geometry.similarity import Similarity, move_points
+from synthgen.geometry.similarity import Similarity, about, move_points
 from synthgen.labels.parameters import parameters_62
 from synthgen.motion.anchors import RING_COUNT
 from synthgen.motion.contour import SECTORS
 from synthgen.motion.mesh_image import build_mesh_image, select_meshes
-from synthgen.motion.turn import camera_turn, move_mesh, sample_photo, turn_mesh, turned_cameras
+from synthgen.motion.turn import (
+    camera_turn,
+    move_mesh,
+    sample_photo,
+    turn_mesh,
+    turned_cameras,
+    turned_depth_shift,
+)
 from synthgen.raster.interpolate import interpolate
 from synthgen.render.photo import Photos, photo_view
 from tests.motion.turned_photos import SIZE, coefficients, head_assets, heads_at, pixels
@@ -140,6 +147,38 @@ def test_far_turns_leave_no_hole_and_mark_what_they_invent():
     # Image left turns into view.
     left = turned.invented[0][:, : SIZE[1] // 2].float().mean()
     assert float(left) > 1.3 * float(turned.invented[0][:, SIZE[1] // 2 :].float().mean())
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 3.0])
+def test_enlarging_the_picture_invents_nothing(scale: float):
+    _, mesh = mesh_at(POSES[0], False)
+    share = []
+    for factor in (1.0, scale):
+        centre = np.array([[SIZE[1] / 2, SIZE[0] / 2]])
+        similarity = about(centre, np.array([factor]), np.zeros(1), np.zeros((1, 2)))
+        turned = turn_mesh(mesh, euler(0.0, 5.0, 0.0), similarity)
+        height, width = (round(side * min(factor, 1.0) / factor / 4) for side in SIZE)
+        height, width = max(height, SIZE[0] // 8), max(width, SIZE[1] // 8)
+        middle = turned.invented[0, SIZE[0] // 2 - height : SIZE[0] // 2 + height, SIZE[1] // 2 - width :][
+            :, : 2 * width
+        ]
+        share.append(float(middle.float().mean()))
+    assert share[1] < share[0] + 0.1 and share[1] < 0.2
+
+
+def test_depth_shift_follows_the_model_origin():
+    heads, mesh = mesh_at(POSES[0], False)
+    rotation = euler(10.0, 60.0, 0.0)
+    turned = turn_mesh(mesh, rotation)
+    # By hand: the head turns about its centroid, and 3DDFA's z, in px, grows to the viewer.
+    old = heads.vertices_camera[0].numpy().astype(np.float64)
+    axes = np.diag([1.0, -1.0, -1.0])
+    turn = axes @ rotation[0] @ heads.cameras.rotation[0].numpy().T @ axes
+    centroid = old.mean(axis=0)
+    depth = (centroid - turn @ centroid)[2]
+    shift = turned_depth_shift(np.array([7.0]), turned.cameras, turned.origin_depth)
+    assert np.allclose(shift, 7.0 - 0.8 * depth, atol=1e-3) and abs(depth) > 3
+    assert turned_depth_shift(np.zeros(1), turned.cameras, turned.origin_depth)[0] == 0
 
 
 def test_motion_in_the_plane_comes_after():

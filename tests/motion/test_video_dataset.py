@@ -141,8 +141,10 @@ def test_maps_tell_where_every_pixel_was_sampled(stills: Path, model_file: Path)
         photo = np.asarray(Image.open(stills / "set/face_1.png")).astype(float)
         for j in range(3):
             places = sample.arrays[f"frame{j}_source_map"]
-            known = np.isfinite(places[..., 0])
-            np.testing.assert_array_equal(known, ~sample.arrays[f"frame{j}_invented_mask"])
+            known = ~sample.arrays[f"frame{j}_invented_mask"]
+            inside = np.isfinite(places[..., 0])
+            assert (inside | ~known).all() and known.mean() > 0.5  # what a camera saw lies in the photo
+            assert ((places[inside] >= 0) & (places[inside] <= (WIDTH, HEIGHT))).all()
             column, row = np.clip(places[known], 0.5, (WIDTH - 0.5, HEIGHT - 0.5)).T - 0.5
             left, top = np.minimum(column.astype(int), WIDTH - 2), np.minimum(row.astype(int), HEIGHT - 2)
             u, v = (column - left)[:, None], (row - top)[:, None]
