@@ -7,6 +7,7 @@ SynthgenError                1
 ├── ModelError               1   a morphable model file
 ├── LabelError               1   a label that fails its own check
 ├── DatasetError             1   a dataset, shard or index that cannot be read or written
+│   ├── QuarantineError      3   a run that finished but gave shards up
 │   ├── VerifyError          4   verification found damage
 │   └── FingerprintError     5   the folder belongs to another recipe
 └── LockError                5   another run holds the output folder
@@ -54,6 +55,12 @@ class LabelError(SynthgenError):
 
 class DatasetError(SynthgenError):
     """A dataset, shard or index that cannot be read or written."""
+
+
+class QuarantineError(DatasetError):
+    """A run that built everything but some shards, which it gave up."""
+
+    exit_code = 3
 
 
 class VerifyError(DatasetError):

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -13,13 +15,18 @@ TEMPORARY_PREFIX = ".tmp-"
 _NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
+def writer_token(pid: int) -> str:
+    """What temporary names of a process of this computer end with; computers that share a folder do not collide."""
+    return f"{re.sub(r'[^A-Za-z0-9.]', '-', socket.gethostname())[:64]}-{pid}"
+
+
 @contextmanager
 def create_whole(path: Path) -> Iterator["_Sink"]:
     """A stream whose file appears at `path` when the block ends, and not if it raises.
 
     Raises DatasetError when the file cannot be written, with the free space when that is the reason.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{writer_token(os.getpid())}"
     try:
         with closing(_Sink(path, temporary)) as sink:
             yield sink

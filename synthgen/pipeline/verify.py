@@ -33,7 +33,8 @@ class VerifyReport:
     """What a verification found.
 
     problems: one line per damaged thing, naming file, sample and member, and what to do; missing: planned shards that
-    are not there; shards, samples: how many were looked at; relabelled: how many samples were rendered again.
+    are not there; shards, samples: how many were looked at; relabelled: how many samples were rendered again;
+    damaged: numbers of the shards that a problem is about.
     """
 
     path: str
@@ -43,6 +44,7 @@ class VerifyReport:
     shards: int
     samples: int
     relabelled: int
+    damaged: tuple[int, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -78,13 +80,14 @@ def verify(
     except DatasetError as error:
         return VerifyReport(str(folder), deep, (str(error),), (), 0, 0, 0)
     problems = list(_stray_files(folder))
-    missing, shards, samples = [], 0, 0
+    missing, damaged, shards, samples = [], [], 0, 0
     for shard in range(manifest.shards):
         if not ((folder / shard_file(shard)).exists() and (folder / index_file(shard)).exists()):
             missing.append(shard)
             continue
         found = list(_check_shard(dataset, shard, deep))
         problems += found
+        damaged += [shard] if found else []
         shards += 1
         planned = manifest.shard_range(shard)
         samples += planned.stop - planned.start
@@ -97,7 +100,7 @@ def verify(
         problems += _relabel(dataset, chosen, factory)
         relabelled = len(chosen)
     dataset.close()
-    return VerifyReport(str(folder), deep, tuple(problems), tuple(missing), shards, samples, relabelled)
+    return VerifyReport(str(folder), deep, tuple(problems), tuple(missing), shards, samples, relabelled, tuple(damaged))
 
 
 def _stray_files(folder: Path) -> Iterator[str]:
@@ -108,7 +111,7 @@ def _stray_files(folder: Path) -> Iterator[str]:
 
 def _check_shard(dataset: Dataset, shard: int, deep: bool) -> Iterator[str]:
     file = dataset.path / shard_file(shard)
-    advice = "delete it and run generate --resume"
+    advice = "synthgen repair rebuilds it"
     try:
         index = read_index(dataset.path, dataset.manifest, shard)
         if file.stat().st_size != index.bytes:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -18,7 +18,10 @@ from synthgen.core.errors import RecipeError
 from synthgen.recipe.overrides import override_tree
 from synthgen.recipe.problems import describe_problems
 from synthgen.recipe.schema import Recipe
+from synthgen.recipe.section import Section
 from synthgen.recipe.tree import Node, Place, map_scalars, merge, without
+
+SectionType = TypeVar("SectionType", bound=Section)
 
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 50
@@ -63,6 +66,16 @@ def parse_recipe(
     return _recipe_from_tree(tree, overrides)
 
 
+def load_section(path: str | Path, schema: type[SectionType]) -> SectionType:
+    """The section in a YAML file that is no recipe, read as strictly. Raises RecipeError as load_recipe does."""
+    tree = _read_file(Path(path))
+    try:
+        return schema.model_validate(tree.plain())
+    except ValidationError as error:
+        details = [dict(detail) for detail in error.errors(include_url=False)]
+        raise RecipeError(describe_problems(details, tree, schema)) from None
+
+
 def _recipe_from_tree(tree: Node, overrides: Sequence[str]) -> Recipe:
     complaints: list[str] = []
     for assignment in overrides:
@@ -85,20 +98,28 @@ def _recipe_from_tree(tree: Node, overrides: Sequence[str]) -> Recipe:
 
 def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
     """The tree of a file, merged over those of its parents."""
-    name = str(path)
     try:
         identity = str(path.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a zero byte
+        raise RecipeError([f"{path}: cannot read the file: {_reason(error)}"]) from None
+    return _with_parents(_read_file(path), path.parent, (*seen, identity))
+
+
+def _read_file(path: Path) -> Node:
+    """The tree of one YAML file, without its parents."""
+    name = str(path)
+    try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
-        raise RecipeError([f"{name}: cannot read the recipe: {_reason(error)}"]) from None
+        raise RecipeError([f"{name}: cannot read the file: {_reason(error)}"]) from None
     if len(data) > MOST_BYTES:
         raise RecipeError([f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError([f"{name}: not UTF-8 text (byte {error.start})"]) from None
-    return _with_parents(parse_yaml(text, name), path.parent, (*seen, identity))
+    return parse_yaml(text, name)
 
 
 def _reason(error: Exception) -> str:
