@@ -1,6 +1,7 @@
 """The shards of a folder, opened on demand: index checked once, members by offset from a memory map, crc every time."""
 
 import mmap
+import resource
 import zlib
 from collections import OrderedDict
 from pathlib import Path
@@ -11,8 +12,8 @@ from synthgen.dataset.index import ShardIndex, check_index, index_file, index_fr
 from synthgen.dataset.manifest import Manifest
 from synthgen.dataset.tar import member_name
 
-# Open maps cost file handles and address space; a reader in random order wants many.
-_LARGEST_OPEN = 128
+# Open maps cost file handles and address space; a reader in random order wants many, and others need some too.
+_LARGEST_OPEN = max(min(128, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4), 1)
 
 
 class ShardFiles:
