@@ -18,6 +18,7 @@ from synthgen.cli import (
     model,
     preview,
     profile,
+    report,
     show,
     status,
     texture,
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status.status,
     "verify": verify.verify,
     "show": show.show,
+    "report": report.report,
     "export": export.export,
     "env": env.env,
 }
