@@ -274,6 +274,6 @@ def test_the_recipe_of_the_page_is_the_recipe(poses: Path) -> None:
 
 
 def test_a_page_of_24_large_samples_is_small(tmp_path: Path) -> None:
-    """Noise is the worst case for pictures: 24 samples of it, shown 256 pixels high."""
+    """24 pairs of noisy pictures, shown 256 pixels high."""
     page = report(write_dataset(tmp_path / "noise", PAIRS, 24), 24)
     assert len(page.data["samples"]) == 24 and len(page.html) < 5_000_000
