@@ -90,6 +90,11 @@ class Dataset:
         return len(self._shards) == self.manifest.shards
 
     @property
+    def shards(self) -> list[int]:
+        """Numbers of the shards that are there, in order."""
+        return list(self._shards)
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain data."""
         return self.manifest.recipe

@@ -292,6 +292,8 @@ class _OwnCluster:
     def __enter__(self) -> Client:
         try:
             started = self._stack.enter_context(_started(self._cluster, self._budget, self._cluster.workers))
+            if self._cluster.kind != "ssh":  # which does not start hosts again
+                self._stack.callback(_Keeper(lambda: started.scale(self._cluster.workers)).stop)
             return self._stack.enter_context(Client(started, timeout=_CONNECT_S, set_as_default=False))
         except BaseException:
             self._stack.close()
@@ -301,6 +303,26 @@ class _OwnCluster:
         self._stack.close()
 
 
+class _Keeper:
+    """Asks for the full number of workers again and again: one that dies while it starts is not replaced by Dask."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nothing more is asked for."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_REFRESH_S):
+            with suppress(Exception):  # a cluster that is being closed
+                self._ask()
+
+
 def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
     """Dask's cluster object, one thread a worker, one task a worker, as many deaths of a shard as the budget allows."""
     dask.config.set(
@@ -308,6 +330,7 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.scheduler.allowed-failures": budget.deaths - 1,
             "distributed.nanny.pre-spawn-environ.NUMEXPR_NUM_THREADS": 1,
+            "distributed.deploy.lost-worker-timeout": "3s",
         }
     )
     security = _security(cluster)

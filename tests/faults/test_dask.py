@@ -140,22 +140,29 @@ def test_a_killed_driver_leaves_whole_files(
 
 
 @pytest.mark.slow
-def test_chaos_on_dask(tmp_path: Path) -> None:
-    """Workers exit or crash at random, about every second one of them; no shard is blamed."""
+def test_chaos_on_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask's own chaos plugins: each worker exits or crashes after some ten seconds; no shard is blamed."""
     from distributed.chaos import KillWorker
 
-    recipe = parse_recipe(recipe_text(count=1200), "test.yaml")
-    generate(recipe, tmp_path / "calm", plain())
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        client.register_plugin(KillWorker(delay="4 s", mode="sys.exit"), name="exits")
-        client.register_plugin(KillWorker(delay="6 s", mode="segfault"), name="crashes")
-        options = plain(factory="open_slow", cluster=scheduler_at(cluster.scheduler_address))
-        generate(recipe, tmp_path / "out", options)
+    from synthgen.pipeline.run_dask import DaskPool
+
+    killed = []
+    register = DaskPool._register_plugin
+
+    def register_with_chaos(pool: DaskPool) -> None:
+        register(pool)
+        for mode, delay in (("sys.exit", "20 s"), ("segfault", "20 s")):
+            pool._client.register_plugin(KillWorker(delay=delay, mode=mode), name=f"chaos-{mode}")
+        killed.append(pool)
+
+    monkeypatch.setattr(DaskPool, "_register_plugin", register_with_chaos)
+    recipe = parse_recipe(recipe_text(count=2400), "test.yaml")
+    generate(recipe, tmp_path / "calm", plain(workers=1))
+    options = plain(
+        factory="open_slow", cluster=ClusterSpec(kind="local", workers=2), budget=FailureBudget(deaths=10, errors=5)
+    )
+    generate(recipe, tmp_path / "out", options)
+    assert killed
     assert content(tmp_path / "out") == content(tmp_path / "calm")
 
 
