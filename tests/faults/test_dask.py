@@ -1,5 +1,6 @@
 """Faults 2, 3, 4 and 17 on Dask: the same bytes, and the scheduler, workers and tasks that die."""
 
+import json
 import os
 import signal
 import subprocess
@@ -56,8 +57,6 @@ def start_scheduler(dask_process: Processes, folder: Path, *options: object, pro
                  "--scheduler-file", file, *options)  # fmt: skip
     for _ in range(600):
         if file.exists() and file.stat().st_size:
-            import json
-
             return str(json.loads(file.read_text())["address"])
         time.sleep(0.05)
     raise AssertionError("the scheduler did not start")
@@ -162,7 +161,9 @@ def test_chaos_on_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         factory="open_slow", cluster=ClusterSpec(kind="local", workers=2), budget=FailureBudget(deaths=10, errors=5)
     )
     generate(recipe, tmp_path / "out", options)
-    assert killed
+    lines = (tmp_path / "out/runs/run-0001.jsonl").read_text().splitlines()
+    workers = {json.loads(line)["worker"] for line in lines if '"worker"' in line}
+    assert killed and len(workers) > 2  # some were replaced
     assert content(tmp_path / "out") == content(tmp_path / "calm")
 
 
