@@ -148,6 +148,15 @@ class Dataset:
         """The stored members of a sample, in the order of `layout.members`, after comparing them with their crc."""
         return self._files.read(self.sample_index(position))
 
+    def picture_files(self, position: int) -> dict[str, bytes]:
+        """The stored JPEG or PNG file of each picture among `array_names`, after comparing it with its crc."""
+        sample, names = self.sample_index(position), self.layout.picture_names
+        return {
+            name: self._files.read_member(sample, member)
+            for member, name in enumerate(names)
+            if name in self._selection.names
+        }
+
     def meta(self, position: int) -> dict[str, Any]:
         """The dict {index, parameters, checks} of a sample."""
         return decode_meta(self._files.read_member(self.sample_index(position), -1))
@@ -211,7 +220,7 @@ def open_dataset(
 
 
 def choose_view(dataset: Dataset, labels: Collection[str] | None, matchability: Policy | None) -> Dataset:
-    """The dataset with some labels only and with a policy; None leaves either as it is. Raises UsageError as they do."""
+    """The dataset with some labels only and with a policy; None leaves either as it is."""
     if isinstance(labels, str):
         raise UsageError(f"labels is {labels!r}, expected a list of names such as ['image', 'depth']")
     chosen = dataset if labels is None else dataset.with_labels(*labels)
