@@ -57,6 +57,11 @@ class SampleLayout:
         """Names of the arrays that are stored as pictures."""
         return tuple(prefix + "image" for prefix in self.prefixes) if "image" in self.labels else ()
 
+    @property
+    def picture_suffix(self) -> str:
+        """What the file name of a stored picture ends with: "jpg" or "png"."""
+        return PICTURE_CODECS[self.codec][0]
+
     @cached_property
     def plane_names(self) -> tuple[str, ...]:
         """Names of the arrays that the labels member holds, in the order of storage."""

@@ -1,7 +1,7 @@
 """`samples.parquet`: one row per sample with every sampled parameter, derived from the meta members."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # Rows as dicts are large; a hundred thousand samples must not be held so.
-_ROWS_PER_PART = 2000
+ROWS_PER_PART = 2000
 # Parts of a row group of samples.parquet.
 _PARTS_PER_GROUP = 50
 
@@ -32,7 +32,7 @@ def build_table(dataset: MetaSource) -> "pyarrow.Table":
     """
     import pyarrow
 
-    parts = list(_parts(dataset))
+    parts = list(table_parts(dataset, range(len(dataset))))
     return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
 
 
@@ -47,7 +47,7 @@ def write_table(dataset: MetaSource, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
         files: list[str] = []
         schema: Any = pyarrow.schema([])
-        for part in _parts(dataset):
+        for part in table_parts(dataset, range(len(dataset))):
             files.append(f"{folder}/{len(files)}.arrow")
             with pyarrow.ipc.new_file(files[-1], part.schema) as spool:
                 spool.write_table(part)
@@ -64,15 +64,16 @@ def write_table(dataset: MetaSource, path: Path) -> None:
                 sink.write(chunk)
 
 
-def _parts(dataset: MetaSource) -> "Iterator[pyarrow.Table]":
-    rows = []
-    for position in range(len(dataset)):
-        meta = dataset.meta(position)
-        checks = {f"check_{name}": value for name, value in meta["checks"].items()}
-        rows.append({"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks})
-        if len(rows) == _ROWS_PER_PART or position + 1 == len(dataset):
-            yield _columns(rows)
-            rows = []
+def table_parts(dataset: MetaSource, positions: Sequence[int], rows: int = ROWS_PER_PART) -> "Iterator[pyarrow.Table]":
+    """The table of some samples in parts of at most `rows`; columns and types are those that a part needs."""
+    for start in range(0, len(positions), rows):
+        yield _columns([_row(dataset, position) for position in positions[start : start + rows]])
+
+
+def _row(dataset: MetaSource, position: int) -> dict[str, Any]:
+    meta = dataset.meta(position)
+    checks = {f"check_{name}": value for name, value in meta["checks"].items()}
+    return {"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks}
 
 
 def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
