@@ -20,11 +20,10 @@ from PIL import Image
 
 from synthgen.asset_io.catalogue import problems_error
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-# One decoded picture at this limit takes 192 MB; a crop of 128 x 128 needs a fraction of it.
-PIXEL_LIMIT = 64_000_000
 
 Pixels = NDArray[np.uint8]
 
@@ -99,7 +98,7 @@ def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if height * width > PIXEL_LIMIT or colours not in ("RGB", "YCbCr", "Gray"):
+        if height * width > MOST_PIXELS or colours not in ("RGB", "YCbCr", "Gray"):
             return None
         # Below a factor of 2 decoding at a reduced size is slower than decoding all of it.
         return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width, min_factor=2)
@@ -157,7 +156,7 @@ def _header_problem(file: BinaryIO, head: bytes) -> str | None:
         with _warnings_as_errors(), Image.open(file, formats=FORMATS) as image:
             return _suitability_problem(image, head)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"the image is larger than {PIXEL_LIMIT // 10**6} megapixels; reduce it before use"
+        return f"the image is larger than {MOST_PIXELS // 10**6} megapixels; reduce it before use"
     except Image.UnidentifiedImageError:
         return f"not a readable image (expected 8-bit {', '.join(FORMATS)})"
     except _DECODE_ERRORS as error:
@@ -165,8 +164,8 @@ def _header_problem(file: BinaryIO, head: bytes) -> str | None:
 
 
 def _suitability_problem(image: Image.Image, head: bytes) -> str | None:
-    if image.width * image.height > PIXEL_LIMIT:
-        megapixels = f"{image.width} x {image.height} pixels, more than {PIXEL_LIMIT // 10**6} megapixels"
+    if image.width * image.height > MOST_PIXELS:
+        megapixels = f"{image.width} x {image.height} pixels, more than {MOST_PIXELS // 10**6} megapixels"
         return f"the image is too large ({megapixels}); reduce it before use"
     # Pillow quietly halves the depth of 16-bit RGB files, so the header byte decides.
     deep_png = head.startswith(_PNG_SIGNATURE) and head[_PNG_BIT_DEPTH_AT] == 16

@@ -9,6 +9,7 @@ from synthgen.asset_io.catalogue import list_files
 from synthgen.asset_io.images import IMAGE_SUFFIXES
 from synthgen.asset_io.mat5 import read_mat
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_LANDMARK_MAT_BYTES
 from synthgen.fittings.mat_values import matrix
 from synthgen.fittings.npz_arrays import read_header
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
@@ -19,7 +20,6 @@ Array = NDArray[np.float64]
 FIRST_PIXEL = 1.0
 _AFLW19 = 19
 _KEYS = ("data", "bbox", "nameList", "mask_new")
-_MAX_BYTES = 1 << 28
 _TABLE_POINTS = {21: "aflw21", 68: "ibug68"}
 
 
@@ -29,7 +29,7 @@ def read_aflw19(path: Path, found: PhotoPoints) -> None:
     Points whose mask_new is 0 are not visible; (0, 0) and negative ones are none at all.
     Raises AssetError when the file is not that one.
     """
-    values = read_mat(path, _KEYS, _MAX_BYTES)
+    values = read_mat(path, _KEYS, MOST_LANDMARK_MAT_BYTES)
     names = values.get("nameList")
     if not isinstance(names, tuple):
         raise AssetError(f"{path}: nameList is missing or no cell of text; expected AFLWinfo_release.mat")

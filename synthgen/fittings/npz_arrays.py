@@ -16,10 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
-
-MAX_BYTES = 4 << 30  # of one array: a million fittings with 500 numbers each
-_TEXT_LIMIT = 4096  # characters of one text
-_HEADER_BYTES = 1 << 16
+from synthgen.core.limits import MOST_FITTING_ARRAY_BYTES, MOST_FITTING_TEXT, MOST_NPY_HEADER_BYTES
 
 Kind = Literal["float64", "int32", "text"]
 
@@ -65,7 +62,7 @@ def _declared_arrays(
             shape, dtype = read_header(stream)
         check_declared(path, key, specs[key], dtype, shape, sizes)
         expected = math.prod(shape) * dtype.itemsize
-        if not expected <= info.file_size <= expected + _HEADER_BYTES:
+        if not expected <= info.file_size <= expected + MOST_NPY_HEADER_BYTES:
             raise AssetError(f"{path}: array {key!r} declares {expected} bytes but the file holds {info.file_size}")
     arrays = {}
     for key, info in infos.items():
@@ -100,7 +97,8 @@ def check_declared(
     right_type = dtype.kind == "U" if is_text else (dtype == np.dtype(spec.kind) and dtype.isnative)
     if not right_type:
         raise AssetError(f"{path}: array {key!r} has type {dtype}, expected {spec.kind} ({spec.meaning})")
-    if math.prod(shape) * dtype.itemsize > MAX_BYTES or (is_text and dtype.itemsize > 4 * _TEXT_LIMIT):
+    too_long = is_text and dtype.itemsize > 4 * MOST_FITTING_TEXT
+    if too_long or math.prod(shape) * dtype.itemsize > MOST_FITTING_ARRAY_BYTES:
         raise AssetError(f"{path}: array {key!r} of shape {shape} and type {dtype} is larger than a file may hold")
     wanted = [sizes.setdefault(size, actual) if isinstance(size, str) else size
               for size, actual in zip(spec.shape, shape)]  # fmt: skip

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_MODEL_ARRAY_BYTES, MOST_MODEL_TEXT
 from synthgen.morphable.model import ExpressionUnit, MorphableModel
 from synthgen.morphable.template import SurfacePoints, Template
 
 FORMAT = "synthgen-model-2"
-MAX_BYTES = 4 << 30  # of one array; the largest known model (BFM 2019) needs 0.6 GB
 EXTENT_MM = (80.0, 1000.0)  # longest side of the mean: from a face without its rim to a bust
-_TEXT_LIMIT = 1 << 16  # characters of a text value
 _LANDMARK_PREFIX = "landmarks/"
 
 Kind = Literal["float32", "int32", "uint8", "text"]
@@ -175,7 +174,7 @@ def _check_declared(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int
     right_type = dtype.kind == "U" if is_text else (dtype == np.dtype(spec.kind) and dtype.isnative)
     if not right_type:
         raise ModelError(f"{path}: array {key!r} has type {dtype}, expected {spec.kind} ({spec.meaning})")
-    if math.prod(shape) * dtype.itemsize > MAX_BYTES or (is_text and dtype.itemsize > 4 * _TEXT_LIMIT):
+    if math.prod(shape) * dtype.itemsize > MOST_MODEL_ARRAY_BYTES or (is_text and dtype.itemsize > 4 * MOST_MODEL_TEXT):
         raise ModelError(f"{path}: array {key!r} of shape {shape} and type {dtype} is larger than any model needs")
     wanted = [sizes.setdefault(prefix + size, actual) if isinstance(size, str) else size
               for size, actual in zip(spec.shape, shape)]  # fmt: skip
