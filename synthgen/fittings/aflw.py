@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from synthgen.asset_io.catalogue import list_files
 from synthgen.asset_io.images import IMAGE_SUFFIXES
 from synthgen.asset_io.mat5 import read_mat
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
-from synthgen.core.limits import MOST_LANDMARK_MAT_BYTES
+from synthgen.core.limits import MOST_LANDMARK_LIST_BYTES, MOST_LANDMARK_MAT_BYTES
+from synthgen.core.npz import read_npy
 from synthgen.fittings.mat_values import matrix
-from synthgen.fittings.npz_arrays import read_header
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
 
 Array = NDArray[np.float64]
@@ -77,16 +78,15 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
 
 
 def _table(path: Path) -> NDArray[np.floating]:
-    """The array of a .npy file, its header judged before it is read."""
+    """The array of a .npy file."""
     try:
-        with open(path, "rb") as file:
-            shape, dtype = read_header(file)
-        right = len(shape) == 3 and shape[1] in (2, 3) and shape[2] in _TABLE_POINTS and dtype.kind == "f"
-        if not right:
-            raise AssetError(f"{path}: shape {shape} and type {dtype}, expected floats (N, 2 or 3, 21 or 68)")
-        table: NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return table
+        with open_regular(path) as file:
+            table = read_npy(file, MOST_LANDMARK_LIST_BYTES)
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError) as error:
+    except ValueError as error:
         raise AssetError(f"{path}: not a whole .npy file ({error})") from error
+    right = table.ndim == 3 and table.shape[1] in (2, 3) and table.shape[2] in _TABLE_POINTS and table.dtype.kind == "f"
+    if not right:
+        raise AssetError(f"{path}: shape {table.shape} and type {table.dtype}, expected floats (N, 2 or 3, 21 or 68)")
+    return table
