@@ -86,7 +86,9 @@ def template_arrays(template: TemplateLike) -> TemplateArrays:
 def template_to_npz(template: TemplateArrays) -> bytes:
     """The bytes of template.npz."""
     buffer = io.BytesIO()
-    arrays = {name: np.asarray(getattr(template, name), dtype) for name, (dtype, _) in _ARRAYS.items()}
+    arrays: dict[str, Array] = {
+        name: np.asarray(getattr(template, name), dtype) for name, (dtype, _) in _ARRAYS.items()
+    }
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
