@@ -1,8 +1,8 @@
 """What the package shows to the outside, and what it costs to start."""
 
+import re
 import subprocess
 import sys
-import re
 import tomllib
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from synthgen.dataset.layout import layout_of_recipe
 from synthgen.dataset.manifest import MANIFEST_FILE, TABLE_FILE, TEMPLATE_FILE, Manifest, manifest_to_json
 from synthgen.dataset.reader import open_dataset
 from synthgen.dataset.sample import Sample
-from synthgen.dataset.table import build_table, table_to_parquet
+from synthgen.dataset.table import write_table
 from synthgen.dataset.writer import ShardWriter
 from synthgen.recipe.fingerprint import canonical_recipe
 from synthgen.recipe.load import parse_recipe
@@ -70,7 +70,7 @@ def write_dataset(
             index = writer.finish(manifest.fingerprint, manifest.versions)
         (folder / index_file(shard)).write_bytes(index_to_json(index))
     if not missing:
-        (folder / TABLE_FILE).write_bytes(table_to_parquet(build_table(open_dataset(folder))))
+        write_table(open_dataset(folder), folder / TABLE_FILE)
     return folder
 
 
