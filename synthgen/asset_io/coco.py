@@ -14,11 +14,10 @@ from typing import Any
 
 from synthgen.asset_io.catalogue import NOT_STATED, problems_error
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import COCO_OUTLINE_BYTES
 
 PERSON = "person"
 _MISSING_SHOWN = 5
-# Of a file this many times larger than this, one outline in as many is kept: some 30,000 of a full training set.
-_OUTLINE_BYTES = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def read_coco(path: str | Path, min_area: float | None = None) -> CocoIndex:
     Raises AssetError when the file is missing, is not JSON or lacks what COCO prescribes.
     """
     try:
-        share = 1 + os.path.getsize(path) // _OUTLINE_BYTES
+        share = 1 + os.path.getsize(path) // COCO_OUTLINE_BYTES
         with open(path, encoding="utf-8") as file:
             content = json.load(file, object_hook=_reducer(min_area, share))
     except OSError as error:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_MAT_DIMENSIONS
 
 Variable = NDArray[np.generic] | tuple[str, ...]
 
@@ -25,7 +26,6 @@ _MATRIX, _COMPRESSED = 14, 15
 _CELL, _CHAR = 1, 4
 _COMPLEX = 0x0800
 _NAME_BYTES = 512  # of a decompressed variable: more than flags, dimensions and a name of 63 characters need
-_MAX_DIMENSIONS = 32
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _ENCODINGS = {1: "ascii", 2: "latin1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
@@ -132,7 +132,7 @@ def _matrix(content: memoryview, order: str) -> _Matrix:
     if len(parts) < 3:
         raise _DamagedError("a variable without flags, dimensions and name")
     (_, flags, _), (_, dimensions, _), (_, name, end) = parts
-    if len(flags) != 8 or len(dimensions) % 4 or not 2 <= len(dimensions) // 4 <= _MAX_DIMENSIONS:
+    if len(flags) != 8 or len(dimensions) % 4 or not 2 <= len(dimensions) // 4 <= MOST_MAT_DIMENSIONS:
         raise _DamagedError("a variable without flags and dimensions")
     shape = struct.unpack(f"{order}{len(dimensions) // 4}i", dimensions)
     if min(shape) < 0:

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_HDR_HEADER_BYTES, MOST_PIXELS
 
-PIXEL_LIMIT = 64_000_000
-_HEADER_LIMIT = 65536
 _MAGIC = (b"#?RADIANCE", b"#?RGBE")
 _RESOLUTION = re.compile(rb"([-+])Y (\d+) ([-+])X (\d+)")
 # Widths that the new run-length encoding can express.
@@ -42,7 +41,7 @@ def _parse_header(data: bytes) -> tuple[int, float, tuple[int, int], tuple[int, 
     """Start of the pixels, exposure, (rows, columns), and -1 for each axis that the file stores backwards."""
     if not data.startswith(_MAGIC):
         raise ValueError("it does not begin with #?RADIANCE")
-    end = data.find(b"\n\n", 0, _HEADER_LIMIT)
+    end = data.find(b"\n\n", 0, MOST_HDR_HEADER_BYTES)
     if end < 0:
         raise ValueError("its header has no end")
     exposure = 1.0
@@ -59,8 +58,8 @@ def _parse_header(data: bytes) -> tuple[int, float, tuple[int, int], tuple[int, 
     if match is None:
         raise ValueError("its resolution line is not of the form -Y height +X width")
     rows, columns = int(match[2]), int(match[4])
-    if not 0 < rows * columns <= PIXEL_LIMIT:
-        raise ValueError(f"it has {rows} x {columns} pixels, expected 1 to {PIXEL_LIMIT}")
+    if not 0 < rows * columns <= MOST_PIXELS:
+        raise ValueError(f"it has {rows} x {columns} pixels, expected 1 to {MOST_PIXELS}")
     flips = (1 if match[1] == b"-" else -1, 1 if match[3] == b"+" else -1)
     return line_end + 1, exposure, (rows, columns), flips
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.cli.model import BUILTIN
 from synthgen.core.errors import AssetError, DatasetError
+from synthgen.core.limits import MOST_SIDE
 
 if TYPE_CHECKING:
     from synthgen.asset_io.photos import Orientation
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FITTINGS_FILE, SKIPPED_FILE = "fittings.npz", "skipped.json"
 # Where photos differ in size and nothing is said: a square that shows a face well.
 DEFAULT_SIDE = 256
-SMALLEST, LARGEST = 16, 4096
+SMALLEST, LARGEST = 16, MOST_SIDE
 
 
 @dataclass(frozen=True)

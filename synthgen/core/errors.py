@@ -4,6 +4,7 @@ SynthgenError                1
 ├── UsageError               2   a wrong argument of a command or function
 ├── RecipeError              2   a recipe that cannot be used; holds every problem at once
 ├── AssetError               1   a background, texture, light or annotation file
+│   └── UnusableAssetError   1   its bytes were read and cannot be used: so it is on every machine
 ├── ModelError               1   a morphable model file
 ├── LabelError               1   a label that fails its own check
 ├── DatasetError             1   a dataset, shard or index that cannot be read or written
@@ -43,6 +44,14 @@ class RecipeError(SynthgenError):
 
 class AssetError(SynthgenError):
     """A background, texture, light or annotation file that is missing or unusable."""
+
+
+class UnusableAssetError(AssetError):
+    """An asset whose bytes were read and cannot be used, which every machine that has the same bytes finds.
+
+    Where a recipe names a folder, another file takes its place. A file that is missing or cannot be read raises plain
+    AssetError: another worker might read it, and both must make the same sample.
+    """
 
 
 class ModelError(SynthgenError):

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LabelSpec
+from synthgen.core.limits import LARGEST_ORIGIN_MM, MOST_VECTOR
 from synthgen.dataset.frames import stored_frame
 from synthgen.dataset.label_table import (
     BITS,
     BYTES,
-    LARGEST_ORIGIN_MM,
-    LARGEST_VECTOR,
     MASK,
     NO_MASK,
     RAW,
@@ -159,7 +158,7 @@ def checked_array(
     array = arrays.get(name)
     if array is None:
         raise LabelError(f"label {name!r} is to be stored but was not rendered")
-    fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size <= LARGEST_VECTOR
+    fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size <= MOST_VECTOR
     if array.dtype != dtype or not fits:
         raise LabelError(f"label {name!r} is {array.shape} {array.dtype}, expected {spec.shape} {spec.dtype}")
     return np.ascontiguousarray(array)

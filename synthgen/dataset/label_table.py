@@ -13,6 +13,7 @@ import numpy as np
 
 from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LabelSpec
+from synthgen.core.limits import LARGEST_ORIGIN_MM, MOST_VECTOR
 from synthgen.dataset.frames import stored_frame_length
 from synthgen.dataset.layout import SampleLayout, label_of
 from synthgen.dataset.planes import MASKED_CODINGS, Coding, stored_sizes
@@ -20,8 +21,6 @@ from synthgen.dataset.planes import MASKED_CODINGS, Coding, stored_sizes
 # Codings without a mask; their numbers share one space with those of planes.py.
 MASK, BITS, BYTES, RAW = 1, 2, 3, 4
 NO_MASK = 65535
-LARGEST_VECTOR = 4096
-LARGEST_ORIGIN_MM = 1e6
 
 _SKIPPABLE = 0x184D2A50
 _MAGIC = b"SGP3"
@@ -151,5 +150,5 @@ def _dense_count(spec: LabelSpec, row: PlaneRow, pixels: int) -> int:
     if spec.shape[:2] == ("H", "W"):
         return pixels
     if isinstance(spec.shape[0], str):
-        return min(row.count, LARGEST_VECTOR)
+        return min(row.count, MOST_VECTOR)
     return math.prod(int(side) for side in spec.shape)

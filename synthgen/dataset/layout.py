@@ -7,7 +7,8 @@ from functools import cache, cached_property
 from typing import Any, Literal
 
 from synthgen.core.errors import DatasetError
-from synthgen.core.label_spec import LABELS, MOST_FRAMES, PARAMETER_LABELS, LabelSpec, labels_of_kind
+from synthgen.core.label_spec import LABELS, PARAMETER_LABELS, LabelSpec, labels_of_kind
+from synthgen.core.limits import MOST_FRAMES
 
 # Raised when the meaning of stored bytes changes.
 LABEL_SCHEMA_VERSION = 3

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from synthgen.asset_io.mat5 import Variable, read_mat
 from synthgen.asset_io.photos import photo_size
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_FITTING_MAT_BYTES
 from synthgen.fittings.coefficients import KeyNames, check_counts, find_problems, in_model_unit
 from synthgen.fittings.fitting import FittingSet, FittingsRead, select_fittings
 from synthgen.fittings.mat_values import matrix, vector
@@ -39,7 +40,6 @@ KEYS = KeyNames(
 # Folders of the releases that hold no fittings.
 _OTHER_FOLDERS = ("landmarks", "Code")
 _VARIABLES = ("Pose_Para", "Shape_Para", "Exp_Para", "pt2d", "pt3d_68")
-_MAX_BYTES = 1 << 20  # a file of the releases has about 6 kB
 _MICROMETRES_PER_MM = 1000.0
 # MATLAB's first pixel is 1, ours 0.5.
 _FIRST_PIXEL = 0.5
@@ -111,7 +111,7 @@ class _FaceReader:
     def read(self, name: str, photo: str) -> _StoredFace:
         """One fitting. Raises AssetError naming file and key."""
         path = self._root / f"{name}.mat"
-        values = read_mat(path, _VARIABLES, _MAX_BYTES)
+        values = read_mat(path, _VARIABLES, MOST_FITTING_MAT_BYTES)
         pose = vector(path, values, "Pose_Para", 7)
         shape = vector(path, values, "Shape_Para")
         expression = vector(path, values, "Exp_Para")
@@ -138,7 +138,7 @@ class _FaceReader:
         if own is not None:
             self._original_points[name] = own
         if separate.name in self._files_in(separate.parent):
-            return matrix(separate, read_mat(separate, ("pts_3d",), _MAX_BYTES), "pts_3d", (68, 2))
+            return matrix(separate, read_mat(separate, ("pts_3d",), MOST_FITTING_MAT_BYTES), "pts_3d", (68, 2))
         if own is None or self._is_repeated(name, own):
             return np.full((68, 2), np.nan)
         return own

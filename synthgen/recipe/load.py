@@ -15,6 +15,13 @@ import yaml
 from pydantic import ValidationError
 
 from synthgen.core.errors import RecipeError
+from synthgen.core.limits import (
+    MOST_RECIPE_BYTES,
+    MOST_RECIPE_DEPTH,
+    MOST_RECIPE_DIGITS,
+    MOST_RECIPE_NODES,
+    MOST_RECIPE_PARENTS,
+)
 from synthgen.recipe.overrides import override_tree
 from synthgen.recipe.problems import describe_problems
 from synthgen.recipe.schema import Recipe
@@ -22,11 +29,6 @@ from synthgen.recipe.section import Section
 from synthgen.recipe.tree import Node, Place, map_scalars, merge, without
 
 SectionType = TypeVar("SectionType", bound=Section)
-
-MOST_BYTES = 1_000_000
-MOST_DEPTH = 50
-MOST_NODES = 20_000
-MOST_PARENTS = 20
 
 # Entries that name a file or folder; a relative one belongs to the folder of the file that wrote it.
 PATH_KEYS = (
@@ -42,7 +44,6 @@ _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL_OR_HEX = re.compile(r"(0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
-_LONGEST_INT = 100
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -110,11 +111,11 @@ def _read_file(path: Path) -> Node:
     name = str(path)
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MOST_RECIPE_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
         raise RecipeError([f"{name}: cannot read the file: {_reason(error)}"]) from None
-    if len(data) > MOST_BYTES:
-        raise RecipeError([f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"])
+    if len(data) > MOST_RECIPE_BYTES:
+        raise RecipeError([f"{name}: larger than {MOST_RECIPE_BYTES} bytes, which no recipe needs"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,8 +144,8 @@ def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
         raise RecipeError([f"{parent.place}: extends: cannot be read: {_reason(error)}"]) from None
     if identity in seen:
         raise RecipeError([f"{parent.place}: extends: {parent.value} extends this recipe, a cycle"])
-    if len(seen) > MOST_PARENTS:
-        raise RecipeError([f"{parent.place}: extends: more than {MOST_PARENTS} parents"])
+    if len(seen) > MOST_RECIPE_PARENTS:
+        raise RecipeError([f"{parent.place}: extends: more than {MOST_RECIPE_PARENTS} parents"])
     if not exists:
         raise RecipeError([f"{parent.place}: extends: {path} does not exist"])
     return merge(_read_chain(path, seen), tree)
@@ -216,8 +217,8 @@ class _TreeBuilder:
 
     def node(self, event: Any, depth: int) -> Node:
         """The node that begins with this event."""
-        if depth > MOST_DEPTH:
-            raise self.error(event, f"nested deeper than {MOST_DEPTH} levels")
+        if depth > MOST_RECIPE_DEPTH:
+            raise self.error(event, f"nested deeper than {MOST_RECIPE_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         self.count(event, 1)
@@ -277,7 +278,7 @@ class _TreeBuilder:
         if _BOOL.match(text):
             return text.lower() == "true"
         if _INT.match(text) or _OCTAL_OR_HEX.match(text):
-            if len(text) > _LONGEST_INT:
+            if len(text) > MOST_RECIPE_DIGITS:
                 raise self.error(event, f"a number of {len(text)} digits")
             return int(text, 10 if _INT.match(text) else 0)
         if _FLOAT.match(text):
@@ -287,8 +288,8 @@ class _TreeBuilder:
     def count(self, event: Any, nodes: int) -> None:
         """Counts nodes as if aliases were written out."""
         self.nodes += nodes
-        if self.nodes > MOST_NODES:
-            raise self.error(event, f"more than {MOST_NODES} values, aliases written out")
+        if self.nodes > MOST_RECIPE_NODES:
+            raise self.error(event, f"more than {MOST_RECIPE_NODES} values, aliases written out")
 
     def place(self, event: Any) -> Place:
         """Where an event begins."""

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.mat5 import read_mat as read_variables
 from synthgen.core.errors import AssetError, ModelError
+from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES, MOST_FOREIGN_MODEL_BYTES
 
-MAX_FILE_BYTES = 2 << 30  # Basel's 2009 release has 240 MB, 3DDFA's Model_Shape.mat up to 510 MB
-MAX_ARRAY_BYTES = 1 << 30  # 160,470 x 199 numbers of double precision are 255 MB
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DOUBLE = 8
 
@@ -55,7 +54,7 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
             raise ModelError(f"{path}: {key!r} is a MATLAB {kind}, expected numbers: {spec.meaning}")
         _check_shape(f"{path}: array {key!r}", shape, spec, sizes)
     try:
-        arrays = read_variables(path, wanted, MAX_FILE_BYTES)
+        arrays = read_variables(path, wanted, MOST_FOREIGN_MODEL_BYTES)
     except AssetError as error:
         raise ModelError(str(error)) from error
     sizes.clear()
@@ -110,7 +109,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def check_file(path: Path, most: int = MAX_FILE_BYTES) -> None:
+def check_file(path: Path, most: int = MOST_FOREIGN_MODEL_BYTES) -> None:
     """Raises ModelError unless the file can be read and has at most `most` bytes."""
     try:
         size = path.stat().st_size
@@ -147,7 +146,7 @@ def _list_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 def _check_shape(where: str, shape: tuple[int, ...], spec: MatArray, sizes: dict[str, int]) -> None:
     """Raises ModelError unless the shape is as declared; fills `sizes` with the named sizes met so far."""
-    if math.prod(shape) * _DOUBLE > MAX_ARRAY_BYTES:
+    if math.prod(shape) * _DOUBLE > MOST_FOREIGN_ARRAY_BYTES:
         raise ModelError(f"{where} of shape {shape} is larger than any known model; expected {spec.meaning}")
     if spec.shape[-1] == 1 and len(shape) == 2 and shape[0] == 1:
         shape = (shape[1], 1)

@@ -150,7 +150,7 @@ def test_files_that_are_no_matlab_files(tmp_path: Path, monkeypatch: pytest.Monk
             read_mat(path, VALUE)
     path.write_bytes(whole)
     np.testing.assert_array_equal(read_mat(path, VALUE)["value"], np.arange(400.0))
-    monkeypatch.setattr(mat_file, "MAX_ARRAY_BYTES", 100)
+    monkeypatch.setattr(mat_file, "MOST_FOREIGN_ARRAY_BYTES", 100)
     with pytest.raises(ModelError, match="larger than any known model"):
         read_mat(path, VALUE)
 
