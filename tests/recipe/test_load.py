@@ -108,7 +108,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"kind: \xff\xfe")
     for path, expected in (
-        (missing, "cannot read the file: No such file"), (tmp_path, "cannot read the recipe"),
+        (missing, "cannot read the file: No such file"), (tmp_path, "cannot read the file"),
         (huge, "larger than"), (binary, "not UTF-8"), (tmp_path / "a\0b", "cannot read the file"),
     ):  # fmt: skip
         with pytest.raises(RecipeError, match=expected) as caught:
