@@ -18,8 +18,8 @@ def points_at_vertices(
     """Surface points at vertices (K,), all weight on that corner of the triangle that lies most along the surface.
 
     triangles: (T, 3) rows of positions (V, 3), counter-clockwise from outside. Of the triangles that meet at a vertex
-    one is taken whose normal is nearest to the vertex normal (weighted with areas), or nearly: at the rim of a lid or of the
-    lips others turn inwards, away from whoever sees the point.
+    one is taken whose normal is nearest to the vertex normal (weighted with areas), or nearly: at the rim of a lid or
+    of the lips others turn inwards, away from whoever sees the point.
 
     Raises ModelError for a vertex that no triangle uses.
     """
