@@ -133,7 +133,7 @@ class Renderer:
         ignored = ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)) & inside
         frames, height, width = clip.invented.shape
         samples = ignored.shape[1] // height
-        tiles = ignored.reshape(frames, height, samples, width, samples).any(axis=(2, 4))
+        tiles = np.asarray(ignored).reshape(frames, height, samples, width, samples).any(axis=(2, 4))
         return torch.from_numpy(tiles).to(clip.invented.device)
 
     def _parameters(self, index: int, row: int, path: MotionPath, clip: Clip) -> dict[str, Any]:
