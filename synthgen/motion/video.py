@@ -129,11 +129,11 @@ class Renderer:
         if not fittings.ignore_boxes[row] and not fittings.ignore_masks[row]:
             return None
         places = clip.sampled_map.cpu().numpy()
-        inside = ((places >= 0) & (places <= photo_size[::-1])).all(axis=-1)  # NaN is not
-        ignored = ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)) & inside
+        inside = np.asarray(((places >= 0) & (places <= photo_size[::-1])).all(axis=-1))  # NaN is not
+        ignored = np.logical_and(ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)), inside)
         frames, height, width = clip.invented.shape
         samples = ignored.shape[1] // height
-        tiles = np.asarray(ignored).reshape(frames, height, samples, width, samples).any(axis=(2, 4))
+        tiles = ignored.reshape(frames, height, samples, width, samples).any(axis=(2, 4))
         return torch.from_numpy(tiles).to(clip.invented.device)
 
     def _parameters(self, index: int, row: int, path: MotionPath, clip: Clip) -> dict[str, Any]:
