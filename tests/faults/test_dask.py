@@ -85,8 +85,11 @@ def test_a_real_scheduler_with_two_workers_gives_the_same_bytes(
 
 
 def test_a_local_cluster_gives_the_same_bytes(tmp_path: Path, recipe: Recipe, calm: Path) -> None:
-    generate(recipe, tmp_path / "out", plain(cluster=ClusterSpec(kind="local", workers=2)))
+    page = tmp_path / "performance.html"
+    spec = ClusterSpec(kind="local", workers=2, performance_report=str(page))
+    generate(recipe, tmp_path / "out", plain(cluster=spec))
     assert content(tmp_path / "out") == content(calm)
+    assert "bokeh" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from faults.conftest import IMPORTS, content, plain, recipe_text
 
 from benchmarks.chaos import torment
-from synthgen.core.errors import QuarantineError
+from synthgen.core.errors import DatasetError, QuarantineError
 from synthgen.pipeline.attempts import FailureBudget
 from synthgen.pipeline.repair import repair
 from synthgen.pipeline.run import generate
@@ -90,6 +90,16 @@ def test_a_fault_that_comes_everywhere_stops_the_run(tmp_path: Path) -> None:
         generate(recipe, tmp_path / "out", plain(workers=2, factory="open_buggy", budget=FailureBudget(quarantined=2)))
     events = [json.loads(line) for line in (tmp_path / "out/runs/run-0001.jsonl").read_text().splitlines()]
     assert sum(event["event"] == "quarantined" for event in events) == 3
+
+
+def test_a_fault_that_comes_late_stops_the_run_too(tmp_path: Path) -> None:
+    recipe = parse_recipe(recipe_text(count=2000), "test.yaml")
+    options = plain(workers=1, factory="open_mostly_raising", budget=FailureBudget(quarantined=2))
+    with pytest.raises(DatasetError, match=r"stopped, because 3 shards were given up.*--resume") as caught:
+        generate(recipe, tmp_path / "out", options)
+    assert caught.value.exit_code == 1
+    status = dataset_status(tmp_path / "out")
+    assert len(status.quarantined) == 3 and len(status.missing) == 50 - 4
 
 
 def test_an_error_that_goes_away_costs_one_more_try(tmp_path: Path, assert_survived: Survived) -> None:

@@ -134,6 +134,17 @@ def open_segfaulting(recipe: Any, device: str, check_assets: bool = True) -> Fak
     return _Failing(recipe, _segfault)
 
 
+class _MostlyRaising(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        if block > 5:
+            _raise()
+        return super().__call__(block)
+
+
+def open_mostly_raising(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _MostlyRaising(recipe)
+
+
 def open_raising(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Failing(recipe, _raise)
 
