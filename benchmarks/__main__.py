@@ -31,6 +31,12 @@ def _throughput() -> dict[str, list[Figure]]:
     return measure_throughput()
 
 
+def _reading() -> dict[str, list[Figure]]:
+    from benchmarks.reading import measure_reading
+
+    return measure_reading()
+
+
 def _scaling() -> dict[str, list[Figure]]:
     from benchmarks.scaling import measure_scaling
 
@@ -70,6 +76,7 @@ def _dask() -> dict[str, list[Figure]]:
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "raster": _raster,
     "throughput": _throughput,
+    "reading": _reading,
     "scaling": _scaling,
     "fittings": _fittings,
     "profiling": _profiling,

@@ -24,7 +24,7 @@ from synthgen.dataset.label_table import (
     MASK,
     NO_MASK,
     RAW,
-    Placed,
+    Plane,
     PlaneRow,
     dense_coding,
     pack_row,
@@ -81,7 +81,7 @@ class LabelPlanes:
         self._slots = [_slot(name, layout) for name in layout.plane_names]
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
-        self._known_rows: dict[bytes, Placed] = {}
+        self._known_rows: dict[bytes, Plane] = {}
 
     def encode(self, arrays: Mapping[str, Array], parameters: Mapping[str, Any]) -> bytes:
         """The member. Raises LabelError for arrays that do not fit the label table."""
@@ -120,10 +120,11 @@ class LabelPlanes:
             self._decompress(view[position:middle], table.lengths[True], "the compressed frame"),
         )
         masks: dict[int, _Mask] = {}
-        for number, (row, coding, compressed, start, stop) in enumerate(table.planes):
+        for number, (plane, start) in enumerate(zip(table.planes, table.starts, strict=True)):
+            row, coding, compressed, length = plane
             if names is not None and row.name and row.name not in names:
                 continue
-            payload = frames[compressed][start:stop]
+            payload = frames[compressed][start : start + length]
             if row.coding == MASK:
                 pixels = _unpack_bits(payload, self._layout.size).reshape(-1)
                 masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))

@@ -58,32 +58,35 @@ class PlaneRow:
         return None if dense else _CODING_OF.get((self.spec.name, self.coding))
 
 
-class Placed(NamedTuple):
-    """A row and where its plane lies: bytes start .. stop-1 of the content of the compressed frame, or of the stored
-    one. coding: of a plane with a mask, None for the others."""
+class Plane(NamedTuple):
+    """A row with what follows from it.
+
+    coding: of a plane with a mask, None for the others; compressed: True for the compressed frame, False for the stored
+    one; length: bytes inside that frame.
+    """
 
     row: PlaneRow
     coding: Coding | None
     compressed: bool
-    start: int
-    stop: int
+    length: int
 
 
 @dataclass(frozen=True)
 class PlaneTable:
     """What a member holds.
 
-    planes: rows in order; compressed: bytes of the frame of planes that go through zstd; lengths: bytes of content of
-    the stored frame, then of the compressed one.
+    planes: in order; starts: where each begins in the content of its frame; compressed: bytes of the frame of planes
+    that go through zstd; lengths: bytes of content of the stored frame, then of the compressed one.
     """
 
-    planes: tuple[Placed, ...]
+    planes: tuple[Plane, ...]
+    starts: tuple[int, ...]
     compressed: int
     lengths: tuple[int, int]
 
     @property
     def rows(self) -> tuple[PlaneRow, ...]:
-        """The rows without their places."""
+        """The rows alone."""
         return tuple(plane.row for plane in self.planes)
 
 
@@ -99,50 +102,51 @@ def pack_table(rows: Sequence[bytes], compressed: int, size: tuple[int, int]) ->
     return struct.pack("<II", _SKIPPABLE, len(packed)) + packed
 
 
-def unpack_table(data: bytes, layout: SampleLayout, known: dict[bytes, Placed] | None = None) -> tuple[PlaneTable, int]:
+def unpack_table(data: bytes, layout: SampleLayout, known: dict[bytes, Plane] | None = None) -> tuple[PlaneTable, int]:
     """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound.
 
     known: rows of this layout that were unpacked before, by their bytes. Those without a mask are the same in every
     sample and are added to it.
     """
     skippable, length = struct.unpack_from("<II", data)
-    magic, height, width, planes, compressed = _HEAD.unpack_from(data, 8)
+    magic, height, width, count, compressed = _HEAD.unpack_from(data, 8)
     if skippable != _SKIPPABLE or magic != _MAGIC or (height, width) != layout.size:
         raise DatasetError(f"its table is not one of a {layout.size[0]} x {layout.size[1]} sample")
     known = {} if known is None else known
-    placed, lengths, position = [], [0, 0], 8 + _HEAD.size
-    for _ in range(planes):
+    planes: list[Plane] = []
+    starts, lengths, position = [], [0, 0], 8 + _HEAD.size
+    for _ in range(count):
         start, name_start = position, position + _ROW.size
         position = name_start + data[name_start - 1]
         packed = data[start:position]
-        unplaced = known.get(packed)
-        if unplaced is None:
-            unplaced = _unpack_row(packed, layout)
-            if unplaced.coding is None:
-                known[packed] = unplaced
-        row, coding, frame, _, size = unplaced
-        placed.append(Placed(row, coding, frame, lengths[frame], lengths[frame] + size))
-        lengths[frame] += size
+        plane = known.get(packed)
+        if plane is None:
+            plane = _unpack_row(packed, layout)
+            if plane.coding is None:
+                known[packed] = plane
+        planes.append(plane)
+        starts.append(lengths[plane.compressed])
+        lengths[plane.compressed] += plane.length
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
-    names = tuple([plane.row.name for plane in placed if plane.row.coding != MASK])
+    names = tuple([plane.row.name for plane in planes if plane.row.coding != MASK])
     if names != layout.plane_names:
         raise DatasetError(f"it holds {names}, expected {layout.plane_names}")
     if position + compressed + stored_frame_length(lengths[False]) != len(data):
         raise DatasetError(f"it has {len(data)} bytes, its table says otherwise")
-    return PlaneTable(tuple(placed), compressed, (lengths[False], lengths[True])), position
+    return PlaneTable(tuple(planes), tuple(starts), compressed, (lengths[False], lengths[True])), position
 
 
-def _unpack_row(packed: bytes, layout: SampleLayout) -> Placed:
-    """A row that was compared with the layout, as if it were the first of its frame."""
+def _unpack_row(packed: bytes, layout: SampleLayout) -> Plane:
+    """A row, after comparing it with the layout."""
     *fields, _ = _ROW.unpack_from(packed)
     row = PlaneRow(packed[_ROW.size :].decode("ascii"), *fields)
     _check_row(row, layout)
     coding = row.masked_coding
     if coding is not None:
-        return Placed(row, coding, coding.compressed, 0, row.stored)
+        return Plane(row, coding, coding.compressed, row.stored)
     dense = (row.count + 7) // 8 if row.coding in (MASK, BITS) else row.count * np.dtype(row.spec.dtype).itemsize
-    return Placed(row, None, True, 0, dense)
+    return Plane(row, None, True, dense)
 
 
 def dense_coding(spec: LabelSpec) -> int:
