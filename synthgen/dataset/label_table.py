@@ -83,6 +83,10 @@ def unpack_table(data: bytes, layout: SampleLayout) -> tuple[PlaneTable, int]:
         rows.append(row)
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
+    masks = sum(row.coding == MASK for row in rows)
+    if 2 * masks > len(rows):
+        # Each costs memory; a plane needs one at most.
+        raise DatasetError(f"it has {masks} masks for {len(rows) - masks} planes")
     if tuple(row.name for row in rows if row.coding != MASK) != layout.plane_names:
         raise DatasetError(f"it holds {[row.name for row in rows]}, expected {layout.plane_names}")
     plain = sum(payload_length(row) for row in rows if not is_compressed(row))
