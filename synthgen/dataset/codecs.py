@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LABELS
+from synthgen.core.limits import MOST_META_BYTES
 from synthgen.dataset.label_planes import LabelPlanes, checked_array
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png
@@ -89,6 +90,8 @@ def encode_meta(sample: Sample) -> bytes:
 def decode_meta(data: bytes) -> dict[str, Any]:
     """The dict {index, parameters, checks} of a meta member. Raises DatasetError when it is damaged."""
     try:
+        if len(data) > MOST_META_BYTES:
+            raise ValueError(f"{len(data)} bytes")
         content = json.loads(data)
         kinds = [type(content[key]) for key in ("index", "parameters", "checks")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

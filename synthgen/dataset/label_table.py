@@ -129,6 +129,10 @@ def unpack_table(data: bytes, layout: SampleLayout, known: dict[bytes, Plane] | 
         lengths[plane.compressed] += plane.length
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
+    masks = sum(plane.row.coding == MASK for plane in planes)
+    if 2 * masks > len(planes):
+        # Each costs memory; a plane needs one at most.
+        raise DatasetError(f"it has {masks} masks for {len(planes) - masks} planes")
     names = tuple([plane.row.name for plane in planes if plane.row.coding != MASK])
     if names != layout.plane_names:
         raise DatasetError(f"it holds {names}, expected {layout.plane_names}")

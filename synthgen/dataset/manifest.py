@@ -6,7 +6,8 @@ from typing import Any
 
 from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LABELS
-from synthgen.dataset.index import open_sealed_json, sealed_json
+from synthgen.core.limits import MOST_SAMPLES, MOST_SHARD_SAMPLES, MOST_SHARDS
+from synthgen.dataset.index import open_sealed_json, sealed_json, texts, typed
 from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
 
 MANIFEST_FILE = "dataset.json"
@@ -98,19 +99,32 @@ def manifest_from_json(data: bytes, where: str) -> Manifest:
     if content.get("format") != _FORMAT:
         raise DatasetError(f"{where} has format {content.get('format')!r}, expected {_FORMAT!r}")
     try:
-        return Manifest(
-            recipe=content["recipe"],
-            canonical=content["canonical"],
-            fingerprint=content["fingerprint"],
-            assets=tuple(content["assets"]),
-            versions=content["versions"],
-            cpu_family=content["cpu_family"],
-            count=int(content["plan"]["count"]),
-            shard_size=int(content["plan"]["shard_size"]),
-            template_sha256=content["template_sha256"],
+        manifest = Manifest(
+            recipe=typed(content, "recipe", dict),
+            canonical=typed(content, "canonical", dict),
+            fingerprint=typed(content, "fingerprint", str),
+            assets=tuple(typed(content, "assets", list)),
+            versions=texts(typed(content, "versions", dict)),
+            cpu_family=typed(content, "cpu_family", str),
+            count=typed(typed(content, "plan", dict), "count", int),
+            shard_size=typed(content["plan"], "shard_size", int),
+            template_sha256=typed(content, "template_sha256", str),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{where} is damaged: {error!r}") from error
+        for asset in manifest.assets:
+            texts({key: asset[key] for key in ("id", "file", "sha256", "licence")})
+        _check_plan(manifest)
+        manifest.layout  # noqa: B018  raises for a recipe that no dataset can have
+    except (KeyError, TypeError, ValueError, DatasetError) as error:
+        raise DatasetError(f"{where} is damaged: {error}") from error
+    return manifest
+
+
+def _check_plan(manifest: Manifest) -> None:
+    count, size = manifest.count, manifest.shard_size
+    if not (1 <= count <= MOST_SAMPLES and 1 <= size <= MOST_SHARD_SAMPLES) or manifest.shards > MOST_SHARDS:
+        raise ValueError(
+            f"its plan has {count} samples in shards of {size}, expected at most {MOST_SAMPLES} in {MOST_SHARDS} shards"
+        )
 
 
 def label_rows(layout: SampleLayout) -> list[dict[str, Any]]:

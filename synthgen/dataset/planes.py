@@ -29,6 +29,7 @@ _ZERO, _LARGE = 127, 255
 # float16 keeps albedo within 1e-3 below 2 and shading within 1e-2 below 32.
 _FLOAT16_LIMITS = {"albedo": 2.0, "shading": 32.0}
 _UNIT_STEPS = 65534
+_LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def _quantize_id32(values: Array, context: PlaneContext) -> Array | None:
 
 
 def _restore_id(words: Array, context: PlaneContext) -> Array:
+    if words.dtype == np.uint32 and words.max(initial=0) > _LARGEST_ID:
+        raise ValueError("an id is larger than any")
     return words.astype(np.int32)
 
 

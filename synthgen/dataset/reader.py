@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.conventions import MATCHABILITY_POLICIES, REASONS
 from synthgen.core.errors import DatasetError, UsageError
+from synthgen.core.limits import MOST_MANIFEST_BYTES, MOST_TEMPLATE_BYTES
 from synthgen.dataset.codecs import SampleCodec, decode_meta
 from synthgen.dataset.derived import TemplateArrays, derive_labels, template_from_npz
 from synthgen.dataset.layout import SampleLayout, label_of
@@ -121,8 +123,8 @@ class Dataset:
         """One row per complete sample with every sampled parameter; rebuilt in memory when the file is missing."""
         from synthgen.dataset.table import build_table, read_table
 
-        rows = read_table(self.path / TABLE_FILE) if self.complete else None
-        return rows if rows is not None and rows.num_rows == len(self) else build_table(self)
+        rows = read_table(self.path / TABLE_FILE, len(self)) if self.complete else None
+        return rows if rows is not None else build_table(self)
 
     def sample_index(self, position: int) -> int:
         """The sample number (as in the recipe) at a position; equal to it when the dataset is complete."""
@@ -236,17 +238,21 @@ def load_manifest(folder: Path) -> Manifest:
     """The manifest of a dataset folder. Raises DatasetError when there is none or it is damaged."""
     file = folder / MANIFEST_FILE
     try:
-        return manifest_from_json(file.read_bytes(), str(file))
+        return manifest_from_json(read_bounded(file, MOST_MANIFEST_BYTES), str(file))
     except FileNotFoundError as error:
         raise DatasetError(f"{folder} is not a synthgen dataset: it has no {MANIFEST_FILE}") from error
     except OSError as error:
         raise DatasetError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DatasetError(f"{file} is damaged: {error}") from error
 
 
 def _load_template(folder: Path, manifest: Manifest) -> TemplateArrays:
     file = folder / TEMPLATE_FILE
     try:
-        data = file.read_bytes()
+        data = read_bounded(file, MOST_TEMPLATE_BYTES)
+    except ValueError as error:
+        raise DatasetError(f"{file} is damaged: {error}") from error
     except OSError as error:
         raise DatasetError(f"{file} cannot be read: {error.strerror}; run generate --resume to rebuild it") from error
     if hashlib.sha256(data).hexdigest() != manifest.template_sha256:

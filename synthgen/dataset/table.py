@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from synthgen.core.errors import DatasetError
+from synthgen.core.limits import MOST_TABLE_ROW_BYTES
 from synthgen.dataset.whole_file import create_whole
 
 if TYPE_CHECKING:
@@ -20,20 +22,26 @@ _PARTS_PER_GROUP = 50
 class MetaSource(Protocol):
     """What a table is built from: a `reader.Dataset`."""
 
+    @property
+    def path(self) -> Path: ...
     def __len__(self) -> int: ...
     def meta(self, position: int) -> dict[str, Any]: ...
     def shard_of(self, position: int) -> int: ...
 
 
-def build_table(dataset: MetaSource) -> "pyarrow.Table":
-    """The table of a dataset: `index`, `shard`, one column per parameter, `check_<name>` per label check.
+def build_table(dataset: MetaSource, positions: Sequence[int] | None = None) -> "pyarrow.Table":
+    """The table of a dataset, or of some of its samples: `index`, `shard`, one column per parameter, `check_<name>` per label check.
 
-    Lists become list columns; a parameter that a sample does not have is null there.
+    Lists become list columns; a parameter that a sample does not have is null there. Raises DatasetError for parameters
+    that are a number in one sample and something else in another.
     """
     import pyarrow
 
-    parts = list(table_parts(dataset, range(len(dataset))))
-    return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+    try:
+        parts = list(table_parts(dataset, range(len(dataset)) if positions is None else positions))
+        return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+    except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise DatasetError(f"the parameters of the samples of {dataset.path} are no table: {error}") from error
 
 
 def write_table(dataset: MetaSource, path: Path) -> None:
@@ -83,15 +91,22 @@ def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
     return pyarrow.table({name: pyarrow.array(_same_type(row.get(name) for row in rows)) for name in names})
 
 
-def read_table(path: Path) -> "pyarrow.Table | None":
-    """The table in a file, None when it is missing or damaged (it can be rebuilt)."""
+def read_table(path: Path, rows: int) -> "pyarrow.Table | None":
+    """The table in a file, None when it is missing, damaged or of another number of rows (it can be rebuilt)."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
-    except (OSError, pyarrow.ArrowInvalid):
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+            size = sum(group.total_byte_size for group in groups)
+            # A column of equal values takes no space in the file, and all of it in memory.
+            if file.metadata.num_rows != rows or size > rows * MOST_TABLE_ROW_BYTES:
+                return None
+            table = file.read()
+    except (OSError, MemoryError, ValueError, TypeError, KeyError, NotImplementedError, pyarrow.ArrowException):
         return None
+    return table if table.num_rows == rows else None
 
 
 def _same_type(values: Iterable[Any]) -> list[Any]:

@@ -177,8 +177,7 @@ def _check_table(folder: Path, dataset: Dataset) -> Iterator[str]:
     file = folder / TABLE_FILE
     if not file.exists() or not dataset.complete:
         return
-    table = read_table(file)
-    if table is None or table.num_rows != len(dataset):
+    if read_table(file, len(dataset)) is None:
         yield f"{file} is damaged; delete it and run generate --resume, which writes it again"
 
 

@@ -1,8 +1,7 @@
 """The rows of a dataset as a table to be read column by column: samples.parquet, or some samples read again."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,26 +53,9 @@ def _file_table(dataset: Dataset) -> SampleTable | None:
     return SampleTable(rows, names, batches) if rows == len(dataset) else None
 
 
-@dataclass(frozen=True)
-class _Selection:
-    """Some samples of a dataset, as dataset.table reads them."""
-
-    dataset: Dataset
-    positions: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def meta(self, position: int) -> dict[str, Any]:
-        return self.dataset.meta(self.positions[position])
-
-    def shard_of(self, position: int) -> int:
-        return self.dataset.shard_of(self.positions[position])
-
-
 def _rebuilt_table(dataset: Dataset) -> SampleTable:
     positions = [position for position in spread(len(dataset), MOST_ROWS) if _is_readable(dataset, position)]
-    return rows_as_table(build_table(_Selection(dataset, positions)), len(positions) == len(dataset))
+    return rows_as_table(build_table(dataset, positions), len(positions) == len(dataset))
 
 
 def _is_readable(dataset: Dataset, position: int) -> bool:
