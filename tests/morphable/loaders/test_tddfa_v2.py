@@ -8,16 +8,12 @@ import pytest
 
 from synthgen.core.errors import ModelError
 from synthgen.morphable.loaders.registry import import_model
-from synthgen.morphable.loaders.tddfa_v2_pickle import check_known_landmarks, read_tddfa_v2
+from synthgen.morphable.loaders.tddfa_v2_pickle import read_tddfa_v2
 from synthgen.morphable.model import MorphableModel, evaluate_vertices
 from synthgen.morphable.model_file import load_model, save_model
 from tests.morphable.loaders.face_fixtures import CHECKS, built_in_face
 from tests.morphable.loaders.pickle_fixtures import dump
 from tests.morphable.loaders.tddfa_v2_fixtures import STDDEV, npy, write_tddfa_v2
-
-# First, middle and last of CONVENTIONS.md A3 (1-based) and A6 (0-based), as published.
-WITH_NECK_1_BASED = {0: 21874, 8: 47915, 16: 32710, 30: 8193, 36: 2216, 45: 14067, 48: 5523, 67: 7630}
-WITHOUT_NECK = {0: 17440, 8: 36091, 16: 28276, 30: 8192, 36: 2215, 45: 14066, 48: 5522, 67: 7629}
 
 
 @pytest.fixture(scope="module")
@@ -91,20 +87,6 @@ def test_a_missing_expression_mean_shows_without_the_code_too(tmp_path: Path) ->
 def test_triangles_may_be_stored_as_rows(tmp_path: Path) -> None:
     write_tddfa_v2(tmp_path, built_in_face(), "transposition")
     np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, built_in_face().triangles[:, [0, 2, 1]])
-
-
-def test_published_landmarks_are_recognised() -> None:
-    """Known answer: indices[landmark without neck] is the landmark with neck, for all 68."""
-    from synthgen.morphable.loaders.landmark_lists import TDDFA_53215, TDDFA_V2_38365
-
-    for point, vertex in WITH_NECK_1_BASED.items():
-        assert TDDFA_53215[point] == vertex - 1 and TDDFA_V2_38365[point] == WITHOUT_NECK[point]
-    landmarks = np.array(TDDFA_V2_38365)
-    indices = np.zeros(38365, np.int32)
-    indices[landmarks] = TDDFA_53215
-    check_known_landmarks(Path("indices.npy"), indices, landmarks)
-    with pytest.raises(ModelError, match="leads landmark 0 .* to vertex 21874 .* expected 21873"):
-        check_known_landmarks(Path("indices.npy"), indices + 1, landmarks)
 
 
 DAMAGES = {
