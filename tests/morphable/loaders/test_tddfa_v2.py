@@ -11,14 +11,16 @@ from synthgen.morphable.loaders.registry import import_model
 from synthgen.morphable.loaders.tddfa_v2_pickle import read_tddfa_v2
 from synthgen.morphable.model import MorphableModel, evaluate_vertices
 from synthgen.morphable.model_file import load_model, save_model
-from tests.morphable.loaders.face_fixtures import CHECKS, built_in_face
+from synthgen.morphable.template import evaluate_points
+from tests.morphable.loaders.face_fixtures import CHECKS
+from tests.morphable.loaders.known_answers import BASEL_CHIN_V, BASEL_NOSE_UV, check_basel_mean
 from tests.morphable.loaders.pickle_fixtures import dump
-from tests.morphable.loaders.tddfa_v2_fixtures import STDDEV, npy, write_tddfa_v2
+from tests.morphable.loaders.tddfa_v2_fixtures import STDDEV, basel_face, npy, texture, write_tddfa_v2
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tddfa_v2(tmp_path_factory.mktemp("3DDFA_V2") / "configs", built_in_face())
+    return write_tddfa_v2(tmp_path_factory.mktemp("3DDFA_V2") / "configs", basel_face())
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +30,18 @@ def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> MorphableMo
     return load_model(path)
 
 
+def test_known_answers(model: MorphableModel) -> None:
+    """M6 of the mean that 'u' holds in um, M9 of the fixture's texture."""
+    points = evaluate_points(model.template.landmarks["ibug68"], model.template.triangles, model.mean.astype(float))
+    check_basel_mean(points)
+    rows = 2 * basel_face().landmarks  # as indices.npy says
+    np.testing.assert_allclose(texture(basel_face())[rows[30]], BASEL_NOSE_UV)
+    np.testing.assert_allclose(texture(basel_face())[rows[8], 1], BASEL_CHIN_V)
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_model_is_what_was_written(model: MorphableModel, name: str) -> None:
-    CHECKS[name](model, built_in_face())
+    CHECKS[name](model, basel_face())
 
 
 def test_coefficients_of_the_release_give_the_same_vertices(folder: Path, model: MorphableModel) -> None:
@@ -52,9 +63,9 @@ def test_the_published_spread_is_the_unit(model: MorphableModel) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 2])
 def test_other_protocols_and_the_checkout_are_read(protocol: int, tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path / "configs", built_in_face(), protocol=protocol)
+    write_tddfa_v2(tmp_path / "configs", basel_face(), protocol=protocol)
     arrays = read_tddfa_v2(tmp_path / "configs")
-    np.testing.assert_allclose(arrays.mean, built_in_face().mean * 1000.0, atol=0.02)
+    np.testing.assert_allclose(arrays.mean, basel_face().mean * 1000.0, atol=0.02)
     (tmp_path / "configs" / "tri.pkl").unlink()
     with pytest.raises(ModelError, match=r"configs/tri\.pkl: file not found"):
         import_model(tmp_path)
@@ -69,24 +80,25 @@ def test_other_protocols_and_the_checkout_are_read(protocol: int, tmp_path: Path
         ("winding", "winding", "clockwise"),
         ("expression mean", "unit", "ncc_code.*mean expression added"),
         ("landmark base", "landmarks", "0-based flattened"),
+        ("v", "unit", r"BFM_UV\.mat: the nose tip lies at \(0\.5, 0\.3783\), expected \(0\.5, 0\.6217\), v up"),
     ],
 )
 def test_a_broken_convention_is_refused(broken: str, check: str, complaint: str, tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), broken)
+    write_tddfa_v2(tmp_path, basel_face(), broken)
     with pytest.raises(ModelError, match=complaint):
-        CHECKS[check](import_model(tmp_path), built_in_face())
+        CHECKS[check](import_model(tmp_path), basel_face())
 
 
 def test_a_missing_expression_mean_shows_without_the_code_too(tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), "expression mean")
+    write_tddfa_v2(tmp_path, basel_face(), "expression mean")
     (tmp_path / "ncc_code.npy").unlink()
     with pytest.raises(AssertionError):
-        CHECKS["unit"](import_model(tmp_path), built_in_face())
+        CHECKS["unit"](import_model(tmp_path), basel_face())
 
 
 def test_triangles_may_be_stored_as_rows(tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), "transposition")
-    np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, built_in_face().triangles[:, [0, 2, 1]])
+    write_tddfa_v2(tmp_path, basel_face(), "transposition")
+    np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, basel_face().triangles[:, [0, 2, 1]])
 
 
 DAMAGES = {
