@@ -1,8 +1,8 @@
 """Writes small files in the exact layout of the Basel 2009 family, from CONVENTIONS A1, A2, A3 and A13 only.
 
 Nothing of the readers is used: scipy.io, struct and NumPy write a face whose numbers are known. The face is the
-procedural head without the back of its skull, closed between the lids and moved to where the published mean is (M6), its
-vertices numbered so that the published landmark lists fit; numbers that the mesh does not need are copies of its
+procedural head without the back of its skull, closed between the lids and moved to where the published mean is (M6),
+its vertices numbered so that the published landmark lists fit; numbers that the mesh does not need are copies of its
 vertices without triangles.
 """
 

@@ -101,12 +101,15 @@ def test_triangles_may_be_stored_as_rows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, basel_face().triangles[:, [0, 2, 1]])
 
 
+MALICIOUS = b"cos\nsystem\n(S'touch canary'\ntR."
 DAMAGES = {
     "a list": ("bfm_noneck_v3.pkl", dump([1, 2]), "expected a dictionary"),
     "no mean": ("bfm_noneck_v3.pkl", dump({"w_shp": 1}), "'u' is missing"),
     "text": ("bfm_noneck_v3.pkl", dump({"u": "x"}), "'u' has shape"),
     "not finite": ("bfm_noneck_v3.pkl", dump({"u": np.full((9, 1), np.nan)}), "must be finite"),
-    "malicious": ("bfm_noneck_v3.pkl", b"cos\nsystem\n(S'touch canary'\ntR.", r"'os\.system'"),
+    "malicious": ("bfm_noneck_v3.pkl", MALICIOUS, r"'os\.system'"),
+    "malicious triangles": ("tri.pkl", MALICIOUS, r"'os\.system'"),
+    "malicious statistics": ("param_mean_std_62d_120x120.pkl", MALICIOUS, r"'os\.system'"),
     "short indices": ("indices.npy", npy(np.arange(5)), r"index list has shape \(5,\)"),
     "indices that are no array": ("indices.npy", b"rubbish", "not an .npy file"),
     "objects": ("indices.npy", npy(np.arange(5)).replace(b"<i8", b"|O "), "not an .npy file"),
