@@ -25,7 +25,9 @@ class CropRule(StrEnum):
     FIT = "fit"
     LANDMARK_BOX = "landmark_box"
     PRNET_LANDMARKS = "prnet_landmarks"
+    PRNET_TRAINING = "prnet_training"
     DETECTOR_BOX = "detector_box"
+    PRNET_BOX = "prnet_box"
 
 
 class FlowMethod(StrEnum):

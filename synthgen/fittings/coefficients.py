@@ -37,6 +37,7 @@ class KeyNames:
     principal: str = "camera.principal"
     depth_shift: str = "camera.depth_shift"
     landmarks: str = "landmarks"
+    box: str = "box"
 
 
 def check_counts(identity: int, expression: int, model: MorphableModel, keys: KeyNames, truncate: bool) -> None:
@@ -73,8 +74,8 @@ def find_problems(fittings: FittingSet, model: MorphableModel, keys: KeyNames) -
     """Row -> what is wrong with it, naming key and component; rows in order are absent.
 
     Checked: finite numbers, coefficients within MAX_SIGMA (weights: within that many ranges of their range), sizes,
-    a rotation, a positive focal length, a face of believable size near the picture and before the camera, and
-    landmarks inside the picture grown by LANDMARK_MARGIN on each side.
+    a rotation, a positive focal length, a face of believable size near the picture and before the camera,
+    landmarks inside the picture grown by LANDMARK_MARGIN on each side, and a box that reaches into the picture.
     """
     problems: dict[int, str] = {}
     _find_not_finite(fittings, keys, problems)
@@ -83,6 +84,7 @@ def find_problems(fittings: FittingSet, model: MorphableModel, keys: KeyNames) -
         _find_wrong_poses(fittings, keys, problems)
         _find_faces_elsewhere(fittings, model, keys, problems)
         _find_landmarks_outside(fittings, keys, problems)
+        _find_boxes_outside(fittings, keys, problems)
     return problems
 
 
@@ -163,6 +165,15 @@ def _find_landmarks_outside(fittings: FittingSet, keys: KeyNames, problems: dict
     outside = outside_picture(fittings.landmarks, fittings.sizes, LANDMARK_MARGIN)
     for row, reason in outside_reasons(fittings.landmarks, fittings.sizes, outside).items():
         problems.setdefault(row, f"{keys.landmarks}{reason}")
+
+
+def _find_boxes_outside(fittings: FittingSet, keys: KeyNames, problems: dict[int, str]) -> None:
+    extent = fittings.sizes[:, ::-1]
+    beside = ((fittings.boxes[:, 2:] <= 0) | (fittings.boxes[:, :2] >= extent)).any(axis=1)
+    for row in np.flatnonzero(beside):
+        width, height = extent[row]
+        reason = f"is {fittings.boxes[row].tolist()}, beside the photo of {width} x {height} pixels"
+        problems.setdefault(int(row), f"{keys.box} {reason}; expected left, top, right, bottom in px")
 
 
 def outside_reasons(points: Array, sizes: NDArray[np.integer], outside: NDArray[np.bool_]) -> dict[int, str]:

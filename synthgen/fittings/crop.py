@@ -15,8 +15,9 @@ Array = NDArray[np.float64]
 # 3DDFA and 3DDFA_V2: from a detector's box.
 DETECTOR_SIDE = 1.58
 DETECTOR_DROP = 0.14
-# PRNet: from landmarks.
+# PRNet: from landmarks, when it is used and when its training pictures were cut.
 PRNET_LANDMARK_SIDE = 1.6
+PRNET_TRAINING_SIDE = 1.5
 
 
 def landmark_box_crop(points: NDArray[np.floating]) -> Array:
@@ -44,8 +45,13 @@ def prnet_landmark_crop(points: NDArray[np.floating]) -> Array:
 
     NaN points are left out. Raises AssetError for a face without a point.
     """
-    low, high = _extent(points)
-    return _about((low + high) / 2.0, np.floor(PRNET_LANDMARK_SIDE * (high - low).mean(axis=1)))
+    return _prnet_crop(points, PRNET_LANDMARK_SIDE)
+
+
+def prnet_training_crop(points: NDArray[np.floating]) -> Array:
+    """(N, 3) crops of PRNet's training pictures from landmarks (N, K, 2): side int(1.5 (w + h) / 2), before they are
+    moved by up to a tenth of (w + h) / 2 and scaled by 0.9 to 1.1 at random."""
+    return _prnet_crop(points, PRNET_TRAINING_SIDE)
 
 
 def prnet_box_crop(boxes: NDArray[np.floating]) -> Array:
@@ -62,6 +68,34 @@ def crop_similarity(crops: NDArray[np.floating], size: int) -> Similarity:
     left, top, side = np.asarray(crops, np.float64).T
     scale = size / side
     return Similarity(scale, np.zeros(len(scale)), -scale[:, None] * np.stack([left, top], axis=1))
+
+
+def rounded_crop(crops: NDArray[np.floating]) -> Array:
+    """(N, 3) squares in whole pixels for crops (N, 3): the corner of public_roi, and the mean of its two sides.
+
+    Its sides differ by a pixel where they are rounded differently. Public code then stretches the picture by that,
+    which no similarity does.
+    """
+    roi = public_roi(crops)
+    return np.concatenate([roi[:, :2], (roi[:, 2:] - roi[:, :2]).mean(axis=1, keepdims=True)], axis=1)
+
+
+def aflw_crop(crops: NDArray[np.floating]) -> Array:
+    """(N, 3) squares that 3DDFA's benchmark cuts out for crops (N, 3), see aflw_clamped_roi; sides as in rounded_crop.
+
+    Pixels sx to ex, both included and counted from 1, reach from sx - 1 to ex.
+    """
+    shown = _matlab_roi(crops)
+    side = (shown[:, 2:] - shown[:, :2]).mean(axis=1, keepdims=True) + 1.0
+    return np.concatenate([shown[:, :2] - 1.0, side], axis=1)
+
+
+def public_similarity(crops: NDArray[np.floating], size: int) -> Similarity:
+    """How public code says that photo pixels move into the (size, size) pictures of crops (N, 3), as a similarity:
+    public_crop_matrix of the square of rounded_crop."""
+    left, top, side = rounded_crop(crops).T
+    scale = size / side
+    return Similarity(scale, np.zeros(len(scale)), 0.5 - scale[:, None] * (0.5 + np.stack([left, top], axis=1)))
 
 
 def public_roi(crops: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -97,11 +131,21 @@ def aflw_clamped_roi(crops: NDArray[np.floating], size: tuple[int, int]) -> tupl
     square and does not fit its picture. First result: clamped, as in AFLW2000-3D_crop.roi_box.npy; second: before
     clamping. Map points with the second; the first only reproduces published numbers.
     """
-    left, top, side = np.asarray(crops, np.float64).T
-    one_based = np.stack([left, top, left + side, top + side], axis=1) + 0.5
-    shown = (np.sign(one_based) * np.floor(np.abs(one_based) + 0.5)).astype(np.int64)
+    shown = _matlab_roi(crops)
     limits = np.array([size[1], size[0], size[1], size[0]])
     return np.clip(shown, 1, limits), shown
+
+
+def _matlab_roi(crops: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(N, 4) first and last pixels of crops (N, 3), counted from 1, halves rounded away from zero."""
+    left, top, side = np.asarray(crops, np.float64).T
+    one_based = np.stack([left, top, left + side, top + side], axis=1) + 0.5
+    return (np.sign(one_based) * np.floor(np.abs(one_based) + 0.5)).astype(np.int64)
+
+
+def _prnet_crop(points: NDArray[np.floating], share: float) -> Array:
+    low, high = _extent(points)
+    return _about((low + high) / 2.0, np.floor(share * (high - low).mean(axis=1)))
 
 
 def _extent(points: NDArray[np.floating]) -> tuple[Array, Array]:

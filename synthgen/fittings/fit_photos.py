@@ -220,6 +220,7 @@ def _fitting_set(
         identity=stacked("identity"),
         expression=stacked("expression"),
         landmarks=np.stack([face.points for face in faces]).astype(np.float64),
+        boxes=np.array([face.box or (np.nan,) * 4 for face in faces], np.float64),
         ignore_boxes=tuple(_other_boxes(face, landmarks) for face in faces),
         ignore_masks=("",) * len(faces),
         model=model,

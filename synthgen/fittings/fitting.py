@@ -25,6 +25,7 @@ class FittingSet:
     depth_shift: (N,) px, the t_z of 3DDFA's pose, kept for `parameters_62` index 11 alone; 0 where there is none.
     identity: (N, I), standard deviations; expression: (N, E), the model's unit.
     landmarks: (N, 68, 2) px, annotated points in iBUG order; NaN where a point, or the whole face, has none.
+    boxes: (N, 4) px, left, top, right, bottom that a detector or an annotator drew around the face; NaN where none did.
     ignore_boxes: per fitting, boxes of other faces in the photo; ignore_masks: per fitting, a mask picture (white =
     ignored) below the photo folder, or "".
     model: name of the model that the coefficients belong to, "" when unknown.
@@ -42,6 +43,7 @@ class FittingSet:
     identity: Array
     expression: Array
     landmarks: Array
+    boxes: Array
     ignore_boxes: tuple[tuple[Box, ...], ...]
     ignore_masks: tuple[str, ...]
     model: str = ""
@@ -104,6 +106,6 @@ def select_fittings(fittings: FittingSet, rows: NDArray[np.integer]) -> FittingS
     numbers = [int(row) for row in rows]
     arrays = ("sizes", "rotation", "translation", "focal", "principal", "depth_shift", "identity", "expression")
     tuples = ("names", "photos", "ignore_boxes", "ignore_masks")
-    chosen: dict[str, Any] = {name: getattr(fittings, name)[numbers] for name in (*arrays, "landmarks")}
+    chosen: dict[str, Any] = {name: getattr(fittings, name)[numbers] for name in (*arrays, "landmarks", "boxes")}
     chosen |= {name: tuple(getattr(fittings, name)[row] for row in numbers) for name in tuples}
     return replace(fittings, **chosen)

@@ -9,9 +9,14 @@ from synthgen.core.errors import AssetError
 from synthgen.core.relative_path import path_problem
 
 
-def check_boxes(where: str, boxes: NDArray[np.float64]) -> None:
-    """Raises AssetError unless boxes (B, 4) are finite and have a width and a height."""
+def check_boxes(where: str, boxes: NDArray[np.float64], may_miss: bool = False) -> None:
+    """Raises AssetError unless boxes (B, 4) are finite and have a width and a height.
+
+    may_miss: those that are NaN throughout stand for none.
+    """
     wrong = ~(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    if may_miss:
+        wrong &= ~np.isnan(boxes).all(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise AssetError(f"{where}[{row}] is {boxes[row].tolist()}, expected left < right and top < bottom in px")

@@ -31,6 +31,7 @@ ARRAYS: dict[str, ArraySpec] = {
     "identity": ArraySpec("float64", ("N", "I"), "standard deviations"),
     "expression": ArraySpec("float64", ("N", "E"), "the model's unit"),
     "landmarks": ArraySpec("float64", ("N", 68, 2), "px, NaN where there is none"),
+    "boxes": ArraySpec("float64", ("N", 4), "left, top, right, bottom of the face by a detector, px, NaN where none"),
     "ignore_boxes": ArraySpec("float64", ("B", 4), "left, top, right, bottom of other faces, px"),
     "ignore_box_rows": ArraySpec("int32", ("B",), "the fitting of each box, ascending"),
     "ignore_masks": ArraySpec("text", ("N",), "mask pictures, white = ignored, or empty"),
@@ -47,10 +48,11 @@ def save_fittings(fittings: FittingSet, path: str | Path) -> None:
     sizes: dict[str, int] = {}
     for key, array in arrays.items():
         check_declared(target, key, ARRAYS[key], array.dtype, array.shape, sizes)
-        if array.dtype.kind == "f" and key != "landmarks" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and key not in ("landmarks", "boxes") and not np.isfinite(array).all():
             raise AssetError(f"{target}: array {key!r} holds a number that is not finite; nothing was written")
     check_names(str(target), fittings.names, fittings.photos, fittings.ignore_masks)
     check_boxes(f"{target}: ignore_boxes", arrays["ignore_boxes"])
+    check_boxes(f"{target}: boxes", arrays["boxes"], may_miss=True)
     if target.suffix.lower() == ".json":
         save_json(fittings, target)
     elif target.suffix.lower() == ".npz":
@@ -91,6 +93,7 @@ def load_arrays(path: Path) -> FittingSet:
     if len(rows) and (rows[0] < 0 or rows[-1] >= count or (np.diff(rows) < 0).any()):
         raise AssetError(f"{path}: array 'ignore_box_rows' is not ascending from 0 to {count - 1}")
     check_boxes(f"{path}: array 'ignore_boxes'", arrays["ignore_boxes"])
+    check_boxes(f"{path}: array 'boxes'", arrays["boxes"], may_miss=True)
     boxes: list[tuple[Box, ...]] = []
     for start, end in zip(np.searchsorted(rows, range(count)), np.searchsorted(rows, range(count), "right")):
         boxes.append(
@@ -102,6 +105,7 @@ def load_arrays(path: Path) -> FittingSet:
         photos=photos,
         perspective=bool(arrays["perspective"]),
         landmarks=arrays["landmarks"],
+        boxes=arrays["boxes"],
         ignore_boxes=tuple(boxes),
         ignore_masks=masks,
         model=str(arrays["model"]),

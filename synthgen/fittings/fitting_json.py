@@ -25,7 +25,8 @@ FIT_FIRST = "fit a model to them first: synthgen fit LANDMARKS --model MODEL -o 
 KINDS = ("orthographic", "perspective")
 _TOP_KEYS = ("format", "model", "faces", "comment")
 _FACE_KEYS = (
-    "name", "photo", "size", "camera", "identity", "expression", "landmarks", "ignore_boxes", "ignore_mask", "comment",
+    "name", "photo", "size", "camera", "identity", "expression", "landmarks", "box", "ignore_boxes",
+    "ignore_mask", "comment",
 )  # fmt: skip
 _CAMERA_KEYS = ("kind", "focal", "principal", "rotation", "euler_deg", "translation", "depth_shift")
 _LANDMARKS = 68
@@ -50,7 +51,8 @@ class _Face:
     identity: Array
     expression: Array
     landmarks: Array
-    boxes: tuple[Box, ...]
+    box: Box | None
+    ignore_boxes: tuple[Box, ...]
     mask: str
 
 
@@ -127,6 +129,8 @@ def _face_values(fittings: FittingSet, row: int) -> dict[str, Any]:
     known = np.isfinite(landmarks).all(axis=1)
     if known.any():
         values["landmarks"] = [point.tolist() if there else None for point, there in zip(landmarks, known)]
+    if np.isfinite(fittings.boxes[row]).all():
+        values["box"] = fittings.boxes[row].tolist()
     if fittings.ignore_boxes[row]:
         values["ignore_boxes"] = [list(box) for box in fittings.ignore_boxes[row]]
     if fittings.ignore_masks[row]:
@@ -159,7 +163,8 @@ def _face(value: Any, where: str, folder: Path, orientation: Orientation) -> _Fa
         identity=numbers(face["identity"], f"{where}.identity"),
         expression=numbers(face["expression"], f"{where}.expression"),
         landmarks=landmarks,
-        boxes=_boxes(face.get("ignore_boxes") or [], f"{where}.ignore_boxes"),
+        box=_boxes([face["box"]], f"{where}.box")[0] if face.get("box") is not None else None,
+        ignore_boxes=_boxes(face.get("ignore_boxes") or [], f"{where}.ignore_boxes"),
         mask=mask,
     )
 
@@ -240,7 +245,8 @@ def _fitting_set(faces: list[_Face], model: str) -> FittingSet:
         identity=np.stack([face.identity for face in faces]),
         expression=np.stack([face.expression for face in faces]),
         landmarks=np.stack([face.landmarks for face in faces]),
-        ignore_boxes=tuple(face.boxes for face in faces),
+        boxes=np.array([face.box or (np.nan,) * 4 for face in faces], np.float64),
+        ignore_boxes=tuple(face.ignore_boxes for face in faces),
         ignore_masks=tuple(face.mask for face in faces),
         model=model,
     )

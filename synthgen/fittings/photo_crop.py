@@ -7,7 +7,17 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
-from synthgen.fittings.crop import crop_similarity, detector_box_crop, landmark_box_crop, prnet_landmark_crop
+from synthgen.fittings.crop import (
+    aflw_crop,
+    crop_similarity,
+    detector_box_crop,
+    landmark_box_crop,
+    prnet_box_crop,
+    prnet_landmark_crop,
+    prnet_training_crop,
+    public_similarity,
+    rounded_crop,
+)
 from synthgen.fittings.fitting import FittingSet, fitting_cameras
 from synthgen.geometry.camera import project, to_camera_space
 from synthgen.geometry.similarity import Similarity
@@ -18,14 +28,21 @@ from synthgen.recipe.photo_sections import Crop
 Array = NDArray[np.float64]
 
 _FACES_AT_ONCE = 4096
+_OF_LANDMARKS = {
+    "landmark_box": landmark_box_crop,
+    "prnet_landmarks": prnet_landmark_crop,
+    "prnet_training": prnet_training_crop,
+}
+_OF_BOXES = {"detector_box": detector_box_crop, "prnet_box": prnet_box_crop}
 
 
 def picture_similarities(fittings: FittingSet, model: MorphableModel, crop: Crop, size: tuple[int, int]) -> Similarity:
     """How each of N photos moves into its picture of `size` (H, W).
 
-    Rules about landmarks take the 68 of the fitted head, which every fitting has, and map the middle of their square,
-    `crop.grow` times as large, onto the largest centred square of the picture.
-    Raises AssetError when the rule is `none` and a photo has another size.
+    Rules about landmarks take the 68 of the fitted head, which every fitting has; rules about boxes those of the
+    fittings. Their square, `crop.grow` times as large about its middle, becomes the largest centred square of the
+    picture, as `crop.roi` says.
+    Raises AssetError when the rule is `none` and a photo has another size, or asks for a box that a fitting lacks.
     """
     height, width = size
     photos = fittings.sizes.astype(np.float64)
@@ -35,24 +52,46 @@ def picture_similarities(fittings: FittingSet, model: MorphableModel, crop: Crop
             row = int(wrong[0])
             raise AssetError(
                 f"{fittings.photos[row]}: the photo has {fittings.sizes[row, 1]} x {fittings.sizes[row, 0]} pixels and "
-                f"the picture {width} x {height} (and {len(wrong) - 1} more); choose a crop rule: fit, landmark_box, "
-                "prnet_landmarks, detector_box"
+                f"the picture {width} x {height} (and {len(wrong) - 1} more); choose another crop rule, "
+                "such as fit or landmark_box"
             )
         return crop_similarity(np.tile([0.0, 0.0, 1.0], (len(fittings), 1)), 1)
     if crop.rule == "fit":
         scale = np.maximum(width / photos[:, 1], height / photos[:, 0]) / crop.grow
         return Similarity(scale, np.zeros(len(scale)), _centring(photos[:, ::-1] / 2, scale, size))
-    points = fitted_landmarks(fittings, model)
-    if crop.rule == "landmark_box":
-        squares = landmark_box_crop(points)
-    elif crop.rule == "prnet_landmarks":
-        squares = prnet_landmark_crop(points)
-    else:
-        squares = detector_box_crop(np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1))
     side = min(size)
-    square = crop_similarity(squares, side)
-    centre = squares[:, :2] + squares[:, 2:] / 2
-    return replace(square, scale=square.scale / crop.grow, shift=_centring(centre, square.scale / crop.grow, size))
+    moved = _square_similarity(_grown(_squares(fittings, model, crop.rule), crop.grow), crop.roi, side)
+    return replace(moved, shift=moved.shift + (np.array([width, height]) - side) / 2)
+
+
+def _squares(fittings: FittingSet, model: MorphableModel, rule: str) -> Array:
+    """(N, 3) crops by a rule about landmarks or boxes."""
+    if rule in _OF_LANDMARKS:
+        return _OF_LANDMARKS[rule](fitted_landmarks(fittings, model))
+    without = np.flatnonzero(np.isnan(fittings.boxes).any(axis=1))
+    if len(without):
+        raise AssetError(
+            f"{fittings.names[int(without[0])]}: no box of a detector (nor have {len(without) - 1} other fittings), "
+            f"which crop rule {rule} asks for; give every face its `box` in the fitting file, or choose landmark_box"
+        )
+    return _OF_BOXES[rule](fittings.boxes)
+
+
+def _grown(squares: Array, factor: float) -> Array:
+    """The squares (N, 3) `factor` times as large about their middle."""
+    side = squares[:, 2:]
+    return np.concatenate([squares[:, :2] + (1.0 - factor) * side / 2.0, factor * side], axis=1)
+
+
+def _square_similarity(squares: Array, roi: str, side: int) -> Similarity:
+    """How photos move into pictures (side, side) of these squares (N, 3)."""
+    if roi == "public":
+        return public_similarity(squares, side)
+    if roi == "rounded":
+        squares = rounded_crop(squares)
+    elif roi == "aflw":
+        squares = aflw_crop(squares)
+    return crop_similarity(squares, side)
 
 
 def fitted_landmarks(fittings: FittingSet, model: MorphableModel) -> Array:

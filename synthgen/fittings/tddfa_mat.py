@@ -187,6 +187,7 @@ def _fitting_set(faces: list[_StoredFace], model: MorphableModel) -> FittingSet:
         identity=in_model_unit(np.stack([face.shape for face in faces]), model.identity_stddev),
         expression=in_model_unit(np.stack([face.expression for face in faces]), model.expression_stddev),
         landmarks=np.stack([face.landmarks for face in faces]),
+        boxes=np.full((len(faces), 4), np.nan),  # `roi` is the crop of a larger photo that nobody has
         ignore_boxes=((),) * len(faces),
         ignore_masks=("",) * len(faces),
         model=model.name,

@@ -133,6 +133,7 @@ def _fittings(answers: list[tuple[str, str, Arrays]], size: tuple[int, int], per
         identity=stacked("identity"),
         expression=stacked("expression"),
         landmarks=stacked("landmarks"),
+        boxes=np.full((count, 4), np.nan),
         ignore_boxes=((),) * count,
         ignore_masks=masks,
     )

@@ -29,11 +29,17 @@ class Crop(Section):
     """Which part of the photo becomes the picture, resampled to `size`.
 
     rule: `none` takes the whole photo, which must have the picture's size; `fit` the largest centred part of the right
-    aspect; `landmark_box` the square of 3DDFA about the 68 points, `prnet_landmarks` that of PRNet, `detector_box` the
-    square of 3DDFA about their box taken as a detector's; grow: the square's side times this.
+    aspect; `landmark_box` the square of 3DDFA about the 68 points of the fitted head, `prnet_landmarks` that of PRNet,
+    `prnet_training` that of its training pictures; `detector_box` and `prnet_box` the square of both about the box that
+    each fitting has from a detector; grow: the square's side times this; roi: `exact` takes the square as it is,
+    `rounded` whole pixels as public code cuts them out, `public` these and public code's map of points, half a pixel
+    off, `aflw` the pixels of 3DDFA's AFLW benchmark.
     """
 
-    rule: Literal["none", "fit", "landmark_box", "prnet_landmarks", "detector_box"] = "none"
+    rule: Literal["none", "fit", "landmark_box", "prnet_landmarks", "prnet_training", "detector_box", "prnet_box"] = (
+        "none"
+    )
+    roi: Literal["exact", "rounded", "public", "aflw"] = "exact"
     grow: Annotated[Number, Field(gt=0, le=10)] = 1.0
 
 

@@ -49,6 +49,7 @@ def fitting_set(perspective: bool) -> FittingSet:
         identity=0.7 * random.normal(size=(COUNT, identity)),
         expression=np.zeros((COUNT, expression)),
         landmarks=np.full((COUNT, 68, 2), np.nan),
+        boxes=np.full((COUNT, 4), np.nan),
         ignore_boxes=((),) * COUNT,
         ignore_masks=("",) * COUNT,
         model="",

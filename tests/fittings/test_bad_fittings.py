@@ -226,6 +226,7 @@ def photographed(folder: Path, perspective: bool = True) -> FittingSet:
         identity=np.zeros((2, 199)),
         expression=np.zeros((2, 29)),
         landmarks=np.full((2, 68, 2), np.nan),
+        boxes=np.full((2, 4), np.nan),
         ignore_boxes=((), ()),
         ignore_masks=("", ""),
         model="small",
@@ -241,6 +242,8 @@ def second(array: np.ndarray, value: Any) -> np.ndarray:
 BAD_SETS: dict[str, tuple[str, Any, str]] = {
     "behind": ("translation", [0, 0, -700.0], "camera.translation puts the face behind the camera"),
     "around the camera": ("translation", [0, 0, 20.0], "puts the face behind the camera"),
+    # Its centre, about 45 mm before its origin, is 55 mm before the camera, and the face is larger than that.
+    "too near": ("translation", [0, 0, 100.0], r"puts the face behind the camera \(its centre has depth [4-6]\d\."),
     "centre outside": ("translation", [900.0, 0, 700.0], "camera.principal puts the centre of the face at"),
     "no rotation": ("rotation", np.eye(3) * 1.1, "camera.rotation is no rotation"),
     "mirror": ("rotation", np.diag([1.0, 1.0, -1.0]), "camera.rotation is no rotation"),
@@ -248,6 +251,7 @@ BAD_SETS: dict[str, tuple[str, Any, str]] = {
     "size": ("sizes", [0, 320], r"size: .*b\.jpg has 320 x 240 pixels, the fitting says 320 x 0"),
     "other photo": ("sizes", [320, 240], r"size: .*b\.jpg has 320 x 240 pixels, the fitting says 240 x 320"),
     "far": ("identity", 10.5, r"identity\[0\] = 10\.5 standard deviations"),
+    "box": ("boxes", [330, 10, 400, 60], r"box is \[330.*, beside the photo of 320 x 240 pixels"),
     "landmarks": ("landmarks", 500.0, r"landmarks\[0\] lies at \(500\.0, 500\.0\)"),
 }
 

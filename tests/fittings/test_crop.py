@@ -7,13 +7,17 @@ from synthgen.asset_io.photos import warp_photo
 from synthgen.core.errors import AssetError
 from synthgen.fittings.crop import (
     aflw_clamped_roi,
+    aflw_crop,
     crop_similarity,
     detector_box_crop,
     landmark_box_crop,
     prnet_box_crop,
     prnet_landmark_crop,
+    prnet_training_crop,
     public_crop_matrix,
     public_roi,
+    public_similarity,
+    rounded_crop,
 )
 from synthgen.geometry.similarity import move_points
 
@@ -37,6 +41,8 @@ def test_detector_box() -> None:
 
 def test_prnet_landmarks() -> None:
     np.testing.assert_allclose(prnet_landmark_crop(POINTS), [[250 - 64, 180 - 64, 128]])  # int(1.6 * 80)
+    np.testing.assert_allclose(prnet_training_crop(POINTS), [[250 - 60, 180 - 60, 120]])  # int(1.5 * 80)
+    assert prnet_training_crop(POINTS * [1, 1.02])[0, 2] == 120  # 1.5 * 80.6 = 120.9
 
 
 def test_a_face_without_points_is_refused() -> None:
@@ -78,6 +84,18 @@ def test_public_mapping_is_off_by_the_half_pixel_of_the_resize() -> None:
     public = public_crop_matrix(roi, 120)[0]
     np.testing.assert_allclose(public[:, :2], exact[:, :2])
     np.testing.assert_allclose(public[:, 2] - exact[:, 2], 0.5 * (1 - 120 / 300))
+
+
+def test_squares_in_whole_pixels() -> None:
+    # 0-based corners 40.2, 20.7 and 140.6, 121.1: pixels 40 .. 140 and 21 .. 120, a side of 101 and one of 100.
+    crop = np.array([[40.7, 21.2, 100.4]])
+    assert public_roi(crop).tolist() == [[40, 21, 141, 121]]
+    np.testing.assert_allclose(rounded_crop(crop), [[40, 21, 100.5]])
+    even = np.array([[40.5, 20.5, 300.0]])  # corners 40 and 340: nothing to round
+    np.testing.assert_allclose(rounded_crop(even), [[40, 20, 300]])
+    np.testing.assert_allclose(public_similarity(even, 120).matrix, public_crop_matrix(public_roi(even), 120))
+    # MATLAB's pixels 101 .. 301 and 121 .. 321 are 201 of them, from 100.0 to 301.0 here.
+    np.testing.assert_allclose(aflw_crop(np.array([[100.0, 120.0, 200.0]])), [[100, 120, 201]])
 
 
 def test_the_benchmark_lists_clamped_boxes() -> None:

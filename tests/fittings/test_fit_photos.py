@@ -61,6 +61,14 @@ def test_the_fittings_are_the_heads(builtin: MorphableModel, photos: HeadPhotos)
     np.testing.assert_allclose(box, [*photos.points[3].min(axis=0), *photos.points[3].max(axis=0)])
 
 
+def test_boxes_of_detectors_travel_with_the_faces(builtin: MorphableModel, photos: HeadPhotos) -> None:
+    faces = faces_of(photos)
+    faces[1] = replace(faces[1], box=(10.5, 20.5, 300.0, 310.0))
+    fittings = fit_photos(faces, builtin, STRICT).fittings
+    np.testing.assert_array_equal(fittings.boxes[1], [10.5, 20.5, 300.0, 310.0])
+    assert np.isnan(fittings.boxes[[0, 2, 3]]).all()
+
+
 def test_the_report_measures_the_fittings(builtin: MorphableModel, photos: HeadPhotos) -> None:
     found = fit_photos(faces_of(photos), builtin, STRICT)
     vertices = evaluate_vertices(builtin, found.fittings.identity, found.fittings.expression)

@@ -35,6 +35,7 @@ def fitting_set(perspective: bool = False) -> FittingSet:
         identity=random.normal(size=(3, 5)),
         expression=random.normal(size=(3, 3)),
         landmarks=landmarks,
+        boxes=np.array([[3.0, 4.5, 50.0, 90.0], [np.nan] * 4, [-5.0, 1.0, 99.0, 80.25]]),
         ignore_boxes=((), ((1.0, 2.0, 30.5, 40.0), (5.0, 6.0, 7.0, 8.0)), ()),
         ignore_masks=("", "masks/b.png", ""),
         model="small",

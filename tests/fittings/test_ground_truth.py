@@ -118,15 +118,24 @@ def test_places_in_the_photo_and_pixels_outside_it(tmp_path: Path) -> None:
 
 def test_crop_rules_centre_the_landmarks(tmp_path: Path) -> None:
     write_set(tmp_path)
-    for rule, share in (("landmark_box", 2**-0.5), ("prnet_landmarks", None), ("detector_box", None)):
+    for rule, share in (("landmark_box", 2**-0.5), ("prnet_landmarks", None)):
         sections = {"size": [80, 100], "crop": {"rule": rule}}
         for sample in rendered(tmp_path, NAMES, sections):
             points = sample.arrays["landmarks_2d"]
             low, high = points.min(axis=0), points.max(axis=0)
-            drop = 0.14 * (high - low).mean() if rule == "detector_box" else 0.0
-            np.testing.assert_allclose((low + high) / 2 + (0, drop), (50, 40), atol=0.01)
+            np.testing.assert_allclose((low + high) / 2, (50, 40), atol=0.01)
             if share is not None:
                 assert (high - low).max() == pytest.approx(share * 80, abs=0.01)
+
+
+def test_a_crop_by_detector_takes_the_box_of_the_fitting(tmp_path: Path) -> None:
+    boxes = np.tile([40.0, 20.0, 90.0, 80.0], (COUNT, 1))  # centre (65, 50), mean side 55, so int(86.9) and 7.7 lower
+    write_set(tmp_path, boxes=boxes)
+    whole = rendered(tmp_path, NAMES)
+    cut = rendered(tmp_path, NAMES, {"size": [86, 86], "crop": {"rule": "detector_box"}})
+    for sample, reference in zip(cut, whole, strict=True):
+        moved = reference.arrays["landmarks_2d"] - (65 - 43, 57.7 - 43)
+        np.testing.assert_allclose(sample.arrays["landmarks_2d"], moved, atol=1e-3)
 
 
 def test_the_distance_to_annotated_points_is_a_check(tmp_path: Path) -> None:

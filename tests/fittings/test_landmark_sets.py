@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from synthgen.core.errors import AssetError
-from synthgen.fittings.landmark_schemes import as_ibug68, ibug68_from_wflw98
+from synthgen.fittings.landmark_schemes import as_ibug68
 from synthgen.fittings.landmark_sets import landmark_format, read_landmarks
 
 RANDOM = np.random.default_rng(2)
@@ -118,20 +118,6 @@ def test_wflw_lists_find_their_pictures(tmp_path: Path) -> None:
     short.write_text("1 2 3 a.jpg\n")
     with pytest.raises(AssetError, match=r"list_98pt_test\.txt:1: 4 entries, expected 207"):
         read_landmarks(short)
-
-
-def test_wflw_becomes_ibug() -> None:
-    points = marks(98)
-    converted = ibug68_from_wflw98(points)
-    # Some of every group, by hand.
-    np.testing.assert_allclose(converted[[0, 8, 16, 17, 26, 27, 35]], points[[0, 16, 32, 33, 46, 51, 59]])
-    np.testing.assert_allclose(converted[[36, 39, 42, 45, 48, 67]], points[[60, 64, 68, 72, 76, 95]])
-    np.testing.assert_allclose(converted[21], [points[37, 0], (points[37, 1] + points[38, 1]) / 2])
-    np.testing.assert_allclose(converted[22], [points[42, 0], (points[42, 1] + points[50, 1]) / 2])
-    np.testing.assert_allclose(converted[38], 2 / 3 * points[63] + 1 / 3 * points[62])
-    np.testing.assert_allclose(converted[46], 2 / 3 * points[73] + 1 / 3 * points[74])
-    public = 0.666 * points[63] + 0.333 * points[62]
-    assert np.abs(public - converted[38]).max() < 0.2
 
 
 def aflw19(tmp_path: Path) -> tuple[Path, np.ndarray]:

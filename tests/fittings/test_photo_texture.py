@@ -187,7 +187,8 @@ def _set(taken: subject.FittedPhoto) -> FittingSet:
     return FittingSet(
         ("some/one",), ("one.png",), np.array([[PHOTO, PHOTO]], np.int32), True, camera.rotation.double().numpy(),
         camera.translation.double().numpy(), camera.focal.double().numpy(), camera.principal.double().numpy(),
-        np.zeros(1), taken.identity[None], taken.expression[None], np.full((1, 68, 2), np.nan), ((),), ("",),
+        np.zeros(1), taken.identity[None], taken.expression[None], np.full((1, 68, 2), np.nan),
+        np.full((1, 4), np.nan), ((),), ("",),
         "procedural-base",
     )  # fmt: skip
 

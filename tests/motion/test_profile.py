@@ -131,7 +131,8 @@ def recipe_of(tmp_path_factory: pytest.TempPathFactory):
     ]
     save_fittings(
         FittingSet(("0", "1"), ("0.png", "1.png"), np.tile(SIZE, (2, 1)).astype(np.int32), False, *arrays, np.zeros(2),
-                   identity, expression, np.full((2, 68, 2), np.nan), ((), ((0.0, 0.0, 20.0, 20.0),)), ("", ""),
+                   identity, expression, np.full((2, 68, 2), np.nan), np.full((2, 4), np.nan),
+                   ((), ((0.0, 0.0, 20.0, 20.0),)), ("", ""),
                    head_assets().model.name),
         folder / "fittings.npz",
     )  # fmt: skip

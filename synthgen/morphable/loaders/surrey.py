@@ -29,6 +29,7 @@ from synthgen.morphable.model import MorphableModel
 MODEL_FILE, BLENDSHAPE_FILE = "sfm_shape_3448.bin", "expression_blendshapes_3448.bin"
 LANDMARK_FILE, CONTOUR_FILE = "ibug_to_sfm.txt", "sfm_model_contours.json"
 CHIN, NOSE_TIP = 8, 30
+NOSE_UV, _TEXTURE_TOLERANCE = (0.5, 0.545), 0.02  # as eos's file has it; other vertices beside the tip are no harm
 
 
 def is_surrey(path: Path) -> bool:
@@ -81,6 +82,12 @@ def _landmarks(folder: Path, shape: EosModel) -> NDArray[np.int64]:
         raise ModelError(
             f"{folder / MODEL_FILE}: the texture coordinates run up from chin to nose, expected v to run down; "
             "the file is not eos's, or the landmarks belong to another mesh"
+        )
+    if shape.texture is not None and np.abs(shape.texture[known[NOSE_TIP]] - NOSE_UV).max() > _TEXTURE_TOLERANCE:
+        u, v = shape.texture[known[NOSE_TIP]].tolist()
+        raise ModelError(
+            f"{folder / MODEL_FILE}: the nose tip lies at ({u:.4g}, {v:.4g}) of the texture, expected {NOSE_UV}; "
+            f"{LANDMARK_FILE} belongs to another mesh"
         )
     right, left = _contours(folder / CONTOUR_FILE, len(shape.mean))
     chin = shape.mean[known[CHIN]]

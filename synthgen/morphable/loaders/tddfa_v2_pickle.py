@@ -23,16 +23,20 @@ from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES
 from synthgen.core.npz import read_npy
 from synthgen.morphable.loaders import array_checks as check
 from synthgen.morphable.loaders.landmark_lists import TDDFA_53215
-from synthgen.morphable.loaders.mat_file import file_sha256
+from synthgen.morphable.loaders.mat_file import MatArray, file_sha256, read_mat
 from synthgen.morphable.loaders.safe_pickle import read_pickle
 from synthgen.morphable.loaders.stddev_model import Components, Origin, face_template, stddev_model
 from synthgen.morphable.model import MorphableModel
 
 MODEL_FILE, TRIANGLE_FILE, INDEX_FILE = "bfm_noneck_v3.pkl", "tri.pkl", "indices.npy"
-STATISTICS_FILE, CODE_FILE = "param_mean_std_62d_120x120.pkl", "ncc_code.npy"
+STATISTICS_FILE, CODE_FILE, TEXTURE_FILE = "param_mean_std_62d_120x120.pkl", "ncc_code.npy", "BFM_UV.mat"
 POSE, IDENTITY, EXPRESSION = 12, 40, 10  # layout of the 62 parameters
 MILLIMETRES = 1e-3
 _FULL_MESH = 38_365
+# Texture coordinates of the mesh with neck. They are replaced by the project's chart; the nose tip's are well known.
+_TEXTURE = {"UV": MatArray((53_215, 2), "number", "texture coordinates of 3DDFA's mesh with neck")}
+NOSE_TIP, NOSE_UV = 30, (0.5, 0.6217)
+_TEXTURE_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def read_tddfa_v2(folder: Path) -> TddfaV2Arrays:
     triangles = check.triangle_list(f"{folder / TRIANGLE_FILE}: the triangle list", triangles, len(mean))
     _check_indices(folder / INDEX_FILE, mean, landmarks)
     _check_code(folder / CODE_FILE, mean)
+    _check_texture(folder, landmarks[NOSE_TIP])
     return TddfaV2Arrays(mean, identity, expression, triangles, landmarks, _stddev(folder / STATISTICS_FILE))
 
 
@@ -174,6 +179,20 @@ def _check_code(path: Path, mean: NDArray[np.float64]) -> None:
         raise ModelError(
             f"{path}: differs by {apart:.2g} from the mean shape 'u' scaled to 0..1; 'u' must be the mean shape with "
             "the mean expression added, and both files of one release"
+        )
+
+
+def _check_texture(folder: Path, nose_tip: np.integer) -> None:
+    """Raises ModelError unless the release's texture coordinates, where present, are where the index list says."""
+    if not (folder / TEXTURE_FILE).is_file():
+        return
+    texture = read_mat(folder / TEXTURE_FILE, _TEXTURE)["UV"]
+    row = int(_load_npy(folder / INDEX_FILE)[nose_tip])
+    u, v = texture[row].tolist() if row < len(texture) else (np.nan, np.nan)
+    if not np.abs(np.array([u, v]) - NOSE_UV).max() < _TEXTURE_TOLERANCE:
+        raise ModelError(
+            f"{folder / TEXTURE_FILE}: the nose tip lies at ({u:.4g}, {v:.4g}), expected {NOSE_UV}, v up; it and "
+            f"{INDEX_FILE} do not belong together"
         )
 
 

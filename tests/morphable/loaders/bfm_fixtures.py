@@ -1,8 +1,9 @@
 """Writes small files in the exact layout of the Basel 2009 family, from CONVENTIONS A1, A2, A3 and A13 only.
 
 Nothing of the readers is used: scipy.io, struct and NumPy write a face whose numbers are known. The face is the
-procedural head without the back of its skull, closed between the lids, its vertices numbered so that the published
-landmark lists fit; numbers that the mesh does not need are copies of its vertices without triangles.
+procedural head without the back of its skull, closed between the lids and moved to where the published mean is (M6),
+its vertices numbered so that the published landmark lists fit; numbers that the mesh does not need are copies of its
+vertices without triangles.
 """
 
 import struct
@@ -19,6 +20,7 @@ from synthgen.morphable.procedural.grid import EYE, HAIRLINE
 from synthgen.morphable.procedural.landmarks import ibug68
 from synthgen.morphable.procedural.mesh import build_mesh
 from synthgen.morphable.procedural.uv_chart import rim_triangle_count
+from tests.morphable.loaders.known_answers import moved_to_basel
 
 RAW_COUNT, TRIMMED_COUNT = 53490, 53215
 IDENTITY_SIGMA_UM = np.array([9.0e5, 6.0e5, 2.0e5])
@@ -94,7 +96,10 @@ def known_face() -> KnownFace:
     identity = (columns * IDENTITY_SIGMA_UM / 1000.0).T.reshape(3, -1, 3)
     opened = np.stack([zero, -12.0 * jaw, -4.0 * jaw], axis=1)
     smile = np.stack([4.0 * np.sign(x) * corners, 4.0 * corners, -2.0 * corners], axis=1)
-    return KnownFace(mean, 0.15 * opened + 0.2 * smile, identity, np.stack([opened, smile]), number[triangles], trim)
+    expression_mean = 0.15 * opened + 0.2 * smile
+    # The published numbers are those of the two means together.
+    shape_mean = moved_to_basel(mean + expression_mean, (mean + expression_mean)[KEYPOINTS_RAW_0B]) - expression_mean
+    return KnownFace(shape_mean, expression_mean, identity, np.stack([opened, smile]), number[triangles], trim)
 
 
 def _surface() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.morphable.loaders.face_fixtures import Face, orthonormal
+from tests.morphable.loaders.known_answers import SURREY_CHIN_V, SURREY_NOSE_UV
 
 IDENTITIES = 6
 NAMES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -28,6 +29,17 @@ def rows_of(array: np.ndarray, dtype: str) -> bytes:
     return struct.pack("<Q", len(array)) + array.astype(dtype).tobytes()
 
 
+def texture(face: Face, broken: str = "") -> np.ndarray:
+    """(V, 2), v down, through M10's nose tip and A11's chin."""
+    tip, chin = face.mean[face.landmarks[30]], face.mean[face.landmarks[8]]
+    slope = (SURREY_CHIN_V - SURREY_NOSE_UV[1]) / (tip[1] - chin[1])
+    across = SURREY_NOSE_UV[0] + (face.mean[:, 0] - tip[0]) * slope
+    down = SURREY_NOSE_UV[1] + (tip[1] - face.mean[:, 1]) * slope
+    if broken == "another texture":
+        down = down + 0.1
+    return np.stack([across, 1.0 - down if broken == "v" else down], axis=1)
+
+
 def model_bytes(face: Face, broken: str = "") -> bytes:
     unit = 1e-3 if broken == "unit" else 1.0
     columns, stddev = orthonormal(face.identity[:IDENTITIES])
@@ -37,10 +49,6 @@ def model_bytes(face: Face, broken: str = "") -> bytes:
     triangles = face.triangles + (1 if broken == "index base" else 0)
     if broken == "winding":
         triangles = triangles[:, [0, 2, 1]]
-    low, high = face.mean.min(axis=0), face.mean.max(axis=0)
-    across = (face.mean[:, 0] - low[0]) / (high[0] - low[0])
-    down = (high[1] - face.mean[:, 1]) / (high[1] - low[1])
-    texture = np.stack([across, 1.0 - down if broken == "v" else down], axis=1)
     colours = [
         eigen(np.zeros((0, 1))),
         eigen(np.zeros((0, 0))),
@@ -50,7 +58,12 @@ def model_bytes(face: Face, broken: str = "") -> bytes:
     if broken == "transposition":
         basis = basis.reshape(IDENTITIES, -1).T  # as if the file were row by row
     parts = [struct.pack("<I", 1), eigen(face.flat(face.mean * unit)[:, None]), eigen(basis)]
-    parts += [eigen((variance * unit**2)[:, None]), rows_of(triangles, "<i4"), *colours, rows_of(texture, "<f8")]
+    parts += [
+        eigen((variance * unit**2)[:, None]),
+        rows_of(triangles, "<i4"),
+        *colours,
+        rows_of(texture(face, broken), "<f8"),
+    ]
     return b"".join(parts)
 
 

@@ -1,14 +1,35 @@
 """3DDFA_V2's configs folder, written from the conventions alone. Every convention can be broken by its name."""
 
 import struct
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.io import savemat
 
-from tests.morphable.loaders.face_fixtures import Face
+from tests.morphable.loaders.face_fixtures import Face, built_in_face
+from tests.morphable.loaders.known_answers import BASEL_CHIN_V, BASEL_NOSE_UV, moved_to_basel
 from tests.morphable.loaders.pickle_fixtures import dump
 
 STDDEV = np.concatenate([5.75421e5 / np.arange(1, 41) ** 0.5, 1.58708 / np.arange(1, 11) ** 0.5]).astype(np.float32)
+
+
+@cache
+def basel_face() -> Face:
+    """The face that the folder holds: the built-in one, moved to where the Basel mean is."""
+    face = built_in_face()
+    return replace(face, mean=moved_to_basel(face.mean, face.mean[face.landmarks]))
+
+
+def texture(face: Face, v_down: bool = False) -> np.ndarray:
+    """(53215, 2) of the mesh with neck, v up, through M9's nose tip and A8's chin."""
+    tip, chin = face.mean[face.landmarks[30]], face.mean[face.landmarks[8]]
+    chart = np.zeros((53215, 2))
+    slope = (BASEL_NOSE_UV[1] - BASEL_CHIN_V) / (tip[1] - chin[1])
+    chart[: 2 * len(face.mean) : 2, 0] = BASEL_NOSE_UV[0] + (face.mean[:, 0] - tip[0]) * slope
+    chart[: 2 * len(face.mean) : 2, 1] = BASEL_NOSE_UV[1] + (face.mean[:, 1] - tip[1]) * slope
+    return chart * [1, -1] + [0, 1] if v_down else chart
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -49,6 +70,7 @@ def write_tddfa_v2(folder: Path, face: Face, broken: str = "", protocol: int = 4
     stored = triangles if broken == "transposition" else triangles.T
     (folder / "tri.pkl").write_bytes(dump(np.ascontiguousarray(stored.astype(np.int32)), protocol))
     (folder / "indices.npy").write_bytes(npy(np.arange(len(face.mean), dtype=np.int32) * 2))
+    savemat(folder / "BFM_UV.mat", {"UV": texture(face, broken == "v")})
     statistics = {
         "mean": np.concatenate([np.zeros(12), np.full(40, -3e5), np.full(10, -1.2)]).astype(np.float32),
         "std": np.concatenate([np.full(12, 1e-4), np.ones(50) if broken == "stddev" else STDDEV]).astype(np.float32),

@@ -16,6 +16,7 @@ from synthgen.morphable.model import MorphableModel, evaluate_vertices
 from synthgen.morphable.model_file import load_model, save_model
 from tests.morphable.loaders import bfm_fixtures as fixtures
 from tests.morphable.loaders.bfm_facts import violated_facts
+from tests.morphable.loaders.known_answers import BASEL_MEAN_UM
 from tests.morphable.test_unwrap import times_covered
 
 Arrays = dict[str, Any]
@@ -54,6 +55,12 @@ def test_the_fixture_is_what_the_sheet_describes(face: fixtures.KnownFace) -> No
     normal_z = np.cross(p2 - p1, p3 - p1, axis=0)[2]
     front = stored[2, arrays["tl"] - 1].min(axis=1) > 60000.0
     assert np.maximum(normal_z[front], 0).sum() < 0.05 * np.maximum(-normal_z[front], 0).sum()
+    # M6 as written there: 3 x N, um, both means added, 3DDFA's keypoints.
+    shape, moving = fixtures.shape_arrays(face), fixtures.expression_arrays(face)
+    both = (shape["mu_shape"].astype(np.float64) + moving["mu_exp"]).reshape(3, -1, order="F")
+    for point, expected in BASEL_MEAN_UM.items():
+        np.testing.assert_allclose(both[:, fixtures.KEYPOINTS_TRIMMED_1B[point] - 1], expected, atol=0.1)
+    assert (both[2] > both[2, fixtures.KEYPOINTS_TRIMMED_1B[30] - 1]).sum() <= 4
     points = stored[:, fixtures.KEYPOINTS_RAW_0B]
     assert points[0, 36] < points[0, 45] and points[1, 8] < points[1, 30] < points[1, 19]
     assert np.abs(arrays["shapePC"].T @ arrays["shapePC"] - np.eye(3)).max() < 1e-3
@@ -166,7 +173,7 @@ REFUSED: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
     "one sigma less": (lambda a: {"shapeEV": a["shapeEV"][:2]}, r"'shapeEV' has shape \(2, 1\), expected \(I, 1\)"),
     "nan": (lambda a: {"shapePC": np.where(a["shapePC"] == a["shapePC"][7, 1], np.nan, a["shapePC"])}, "finite"),
     "sigma 0": (lambda a: {"shapeEV": a["shapeEV"] * [[1], [0], [1]]}, "'shapeEV' holds 0.0, expected .* above 0"),
-    "text": (lambda a: {"shapeEV": "abc"}, "'shapeEV' is a MATLAB char, expected numbers"),
+    "text": (lambda a: {"shapeEV": "abc"}, "'shapeEV' is a MATLAB text, expected numbers"),
     "complex": (lambda a: {"shapeMU": a["shapeMU"] * 1j}, "complex"),
     "halves": (lambda a: {"tl": a["tl"] + 0.5}, "expected whole numbers"),
 }

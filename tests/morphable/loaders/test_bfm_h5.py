@@ -76,13 +76,6 @@ def test_a_missing_expression_mean_shows(face: Face, tmp_path: Path) -> None:
         CHECKS["unit"](import_model(tmp_path / "bfm.h5"), face)
 
 
-def test_eos_landmarks_are_the_published_ones() -> None:
-    """Known answers of CONVENTIONS.md A9: 1-based iBUG point, 0-based vertex."""
-    published = {9: 47846, 31: 8156, 37: 2602, 40: 5830, 43: 10390, 46: 13481, 49: 5522, 52: 8181, 63: 8190, 68: 7719}
-    assert len(BFM2017_53149) == 26
-    assert all(BFM2017_53149[point - 1] == vertex for point, vertex in published.items())
-
-
 def test_unknown_landmarks_are_completed(face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixture's mesh stands in for the one with eos's 26 points."""
     source = built_in_face()

@@ -13,7 +13,8 @@ from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.model_file import load_model, save_model
 from synthgen.morphable.template import evaluate_points
 from tests.morphable.loaders.face_fixtures import CHECKS, Face, built_in_face
-from tests.morphable.loaders.surrey_fixtures import NAMES, WITHOUT, eigen, write_surrey, written_face
+from tests.morphable.loaders.known_answers import SURREY_CHIN_V, SURREY_NOSE_UV
+from tests.morphable.loaders.surrey_fixtures import NAMES, WITHOUT, eigen, texture, write_surrey, written_face
 
 
 def check_listed_landmarks(model: MorphableModel, face: Face) -> None:
@@ -42,6 +43,13 @@ def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> MorphableMo
     path = tmp_path_factory.mktemp("model") / "surrey.npz"
     save_model(import_model(folder.parent), path)
     return load_model(path)
+
+
+def test_the_fixture_holds_the_known_answer() -> None:
+    """M10: the nose of the texture, v down, and A11's chin."""
+    face = built_in_face()
+    np.testing.assert_allclose(texture(face)[face.landmarks[30]], SURREY_NOSE_UV)
+    np.testing.assert_allclose(texture(face)[face.landmarks[8], 1], SURREY_CHIN_V)
 
 
 @pytest.mark.parametrize("name", SURREY_CHECKS)
@@ -81,6 +89,7 @@ def test_the_missing_landmarks_lie_where_they_should(model: MorphableModel, face
         ("winding", "winding", "clockwise"),
         ("transposition", "stddev", "not orthonormal"),
         ("v", "unit", "expected v to run down"),
+        ("another texture", "unit", r"nose tip lies at \(0\.5, 0\.645\) of the texture, expected \(0\.5, 0\.545\)"),
         ("point base", "landmarks", "neither chin"),
     ],
 )

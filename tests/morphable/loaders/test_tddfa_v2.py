@@ -8,21 +8,19 @@ import pytest
 
 from synthgen.core.errors import ModelError
 from synthgen.morphable.loaders.registry import import_model
-from synthgen.morphable.loaders.tddfa_v2_pickle import check_known_landmarks, read_tddfa_v2
+from synthgen.morphable.loaders.tddfa_v2_pickle import read_tddfa_v2
 from synthgen.morphable.model import MorphableModel, evaluate_vertices
 from synthgen.morphable.model_file import load_model, save_model
-from tests.morphable.loaders.face_fixtures import CHECKS, built_in_face
+from synthgen.morphable.template import evaluate_points
+from tests.morphable.loaders.face_fixtures import CHECKS
+from tests.morphable.loaders.known_answers import BASEL_CHIN_V, BASEL_NOSE_UV, check_basel_mean
 from tests.morphable.loaders.pickle_fixtures import dump
-from tests.morphable.loaders.tddfa_v2_fixtures import STDDEV, npy, write_tddfa_v2
-
-# First, middle and last of CONVENTIONS.md A3 (1-based) and A6 (0-based), as published.
-WITH_NECK_1_BASED = {0: 21874, 8: 47915, 16: 32710, 30: 8193, 36: 2216, 45: 14067, 48: 5523, 67: 7630}
-WITHOUT_NECK = {0: 17440, 8: 36091, 16: 28276, 30: 8192, 36: 2215, 45: 14066, 48: 5522, 67: 7629}
+from tests.morphable.loaders.tddfa_v2_fixtures import STDDEV, basel_face, npy, texture, write_tddfa_v2
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tddfa_v2(tmp_path_factory.mktemp("3DDFA_V2") / "configs", built_in_face())
+    return write_tddfa_v2(tmp_path_factory.mktemp("3DDFA_V2") / "configs", basel_face())
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +30,18 @@ def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> MorphableMo
     return load_model(path)
 
 
+def test_known_answers(model: MorphableModel) -> None:
+    """M6 of the mean that 'u' holds in um, M9 of the fixture's texture."""
+    points = evaluate_points(model.template.landmarks["ibug68"], model.template.triangles, model.mean.astype(float))
+    check_basel_mean(points)
+    rows = 2 * basel_face().landmarks  # as indices.npy says
+    np.testing.assert_allclose(texture(basel_face())[rows[30]], BASEL_NOSE_UV)
+    np.testing.assert_allclose(texture(basel_face())[rows[8], 1], BASEL_CHIN_V)
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_model_is_what_was_written(model: MorphableModel, name: str) -> None:
-    CHECKS[name](model, built_in_face())
+    CHECKS[name](model, basel_face())
 
 
 def test_coefficients_of_the_release_give_the_same_vertices(folder: Path, model: MorphableModel) -> None:
@@ -56,9 +63,9 @@ def test_the_published_spread_is_the_unit(model: MorphableModel) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 2])
 def test_other_protocols_and_the_checkout_are_read(protocol: int, tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path / "configs", built_in_face(), protocol=protocol)
+    write_tddfa_v2(tmp_path / "configs", basel_face(), protocol=protocol)
     arrays = read_tddfa_v2(tmp_path / "configs")
-    np.testing.assert_allclose(arrays.mean, built_in_face().mean * 1000.0, atol=0.02)
+    np.testing.assert_allclose(arrays.mean, basel_face().mean * 1000.0, atol=0.02)
     (tmp_path / "configs" / "tri.pkl").unlink()
     with pytest.raises(ModelError, match=r"configs/tri\.pkl: file not found"):
         import_model(tmp_path)
@@ -73,46 +80,36 @@ def test_other_protocols_and_the_checkout_are_read(protocol: int, tmp_path: Path
         ("winding", "winding", "clockwise"),
         ("expression mean", "unit", "ncc_code.*mean expression added"),
         ("landmark base", "landmarks", "0-based flattened"),
+        ("v", "unit", r"BFM_UV\.mat: the nose tip lies at \(0\.5, 0\.3783\), expected \(0\.5, 0\.6217\), v up"),
     ],
 )
 def test_a_broken_convention_is_refused(broken: str, check: str, complaint: str, tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), broken)
+    write_tddfa_v2(tmp_path, basel_face(), broken)
     with pytest.raises(ModelError, match=complaint):
-        CHECKS[check](import_model(tmp_path), built_in_face())
+        CHECKS[check](import_model(tmp_path), basel_face())
 
 
 def test_a_missing_expression_mean_shows_without_the_code_too(tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), "expression mean")
+    write_tddfa_v2(tmp_path, basel_face(), "expression mean")
     (tmp_path / "ncc_code.npy").unlink()
     with pytest.raises(AssertionError):
-        CHECKS["unit"](import_model(tmp_path), built_in_face())
+        CHECKS["unit"](import_model(tmp_path), basel_face())
 
 
 def test_triangles_may_be_stored_as_rows(tmp_path: Path) -> None:
-    write_tddfa_v2(tmp_path, built_in_face(), "transposition")
-    np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, built_in_face().triangles[:, [0, 2, 1]])
+    write_tddfa_v2(tmp_path, basel_face(), "transposition")
+    np.testing.assert_array_equal(read_tddfa_v2(tmp_path).triangles, basel_face().triangles[:, [0, 2, 1]])
 
 
-def test_published_landmarks_are_recognised() -> None:
-    """Known answer: indices[landmark without neck] is the landmark with neck, for all 68."""
-    from synthgen.morphable.loaders.landmark_lists import TDDFA_53215, TDDFA_V2_38365
-
-    for point, vertex in WITH_NECK_1_BASED.items():
-        assert TDDFA_53215[point] == vertex - 1 and TDDFA_V2_38365[point] == WITHOUT_NECK[point]
-    landmarks = np.array(TDDFA_V2_38365)
-    indices = np.zeros(38365, np.int32)
-    indices[landmarks] = TDDFA_53215
-    check_known_landmarks(Path("indices.npy"), indices, landmarks)
-    with pytest.raises(ModelError, match="leads landmark 0 .* to vertex 21874 .* expected 21873"):
-        check_known_landmarks(Path("indices.npy"), indices + 1, landmarks)
-
-
+MALICIOUS = b"cos\nsystem\n(S'touch canary'\ntR."
 DAMAGES = {
     "a list": ("bfm_noneck_v3.pkl", dump([1, 2]), "expected a dictionary"),
     "no mean": ("bfm_noneck_v3.pkl", dump({"w_shp": 1}), "'u' is missing"),
     "text": ("bfm_noneck_v3.pkl", dump({"u": "x"}), "'u' has shape"),
     "not finite": ("bfm_noneck_v3.pkl", dump({"u": np.full((9, 1), np.nan)}), "must be finite"),
-    "malicious": ("bfm_noneck_v3.pkl", b"cos\nsystem\n(S'touch canary'\ntR.", r"'os\.system'"),
+    "malicious": ("bfm_noneck_v3.pkl", MALICIOUS, r"'os\.system'"),
+    "malicious triangles": ("tri.pkl", MALICIOUS, r"'os\.system'"),
+    "malicious statistics": ("param_mean_std_62d_120x120.pkl", MALICIOUS, r"'os\.system'"),
     "short indices": ("indices.npy", npy(np.arange(5)), r"index list has shape \(5,\)"),
     "indices that are no array": ("indices.npy", b"rubbish", "not an .npy file"),
     "objects": ("indices.npy", npy(np.arange(5)).replace(b"<i8", b"|O "), "not an .npy file"),
