@@ -61,6 +61,12 @@ def _landmarks() -> dict[str, list[Figure]]:
     return measure_landmark_fit()
 
 
+def _dask() -> dict[str, list[Figure]]:
+    from benchmarks.dask_runs import measure_dask
+
+    return measure_dask()
+
+
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "raster": _raster,
     "throughput": _throughput,
@@ -69,6 +75,7 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "profiling": _profiling,
     "video": _video,
     "landmarks": _landmarks,
+    "dask": _dask,
 }
 
 

@@ -19,29 +19,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthgen.asset_io.catalogue import problems_error
-from synthgen.core.errors import AssetError
+from synthgen.core.bounded_file import open_regular, read_bounded
+from synthgen.core.errors import AssetError, UnusableAssetError
+from synthgen.core.limits import MOST_IMAGE_BYTES, MOST_JPEG_SCANS, MOST_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP")
+PLAIN_COLOURS = ("RGB", "YCbCr", "Gray")  # of a JPEG, in the words of simplejpeg
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-# One decoded picture at this limit takes 192 MB; a crop of 128 x 128 needs a fraction of it.
-PIXEL_LIMIT = 64_000_000
 
 Pixels = NDArray[np.uint8]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BIT_DEPTH_AT = 24
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_SCAN = b"\xff\xda"  # within the coded data 0xff is always followed by 0
+_HEAD_BYTES = 30  # up to the size of a WebP picture
 _TAIL_BYTES = 4096
-# What the decoders raise on damaged data.
-_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError, Warning)
+# A JPEG has EXIF and the frame header before its first scan, almost always within this much.
+_JPEG_HEADER_BYTES = 1 << 16
+# What the decoders raise on damaged data. Not MemoryError, which says nothing about the file.
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, Warning)
 
 
 def check_image(path: str | Path) -> str | None:
     """What is wrong with an image file, or None; reads the header and the last bytes, decodes nothing."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return _file_problem(file)
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         return _system_problem(error)
 
 
@@ -54,11 +59,15 @@ def check_images(folder: str | Path, names: Sequence[str], what: str) -> None:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) in pixels from the header. Raises AssetError as read_image does."""
+    """(height, width) in pixels from the header and the end of the file. Raises AssetError as read_image does, but not
+    for damage that only decoding shows."""
+    size = _plain_jpeg_size(path)
+    if size is not None:
+        return size
     problem = check_image(path)
     if problem is not None:
         raise AssetError(f"{path}: {problem}")
-    with Image.open(path, formats=FORMATS) as image:
+    with _pixels_alone_matter(), Image.open(path, formats=FORMATS) as image:
         return image.height, image.width
 
 
@@ -74,16 +83,20 @@ def read_image_reduced(path: str | Path, min_height: int, min_width: int) -> Pix
     0 asks for the full size. Raises AssetError as read_image does.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
+        data = read_bounded(path, MOST_IMAGE_BYTES)
+        if data.startswith(_JPEG_START) and data.count(_JPEG_SCAN) > MOST_JPEG_SCANS:
+            raise ValueError(f"{data.count(_JPEG_SCAN)} scans, expected at most {MOST_JPEG_SCANS}")
+        pixels = _decode_plain_jpeg(path, data, min_height, min_width)
+        if pixels is not None:
+            return pixels
+        problem = _file_problem(io.BytesIO(data))
+        if problem is None:
+            return _decode_with_pillow(path, data, min_height, min_width)
+    except (OSError, MemoryError) as error:
         raise AssetError(f"{path}: {_system_problem(error)}") from error
-    pixels = _decode_plain_jpeg(path, data, min_height, min_width)
-    if pixels is not None:
-        return pixels
-    problem = _file_problem(io.BytesIO(data))
-    if problem is not None:
-        raise AssetError(f"{path}: {problem}")
-    return _decode_with_pillow(path, data, min_height, min_width)
+    except ValueError as error:
+        problem = f"no usable image ({error})"
+    raise UnusableAssetError(f"{path}: {problem}")
 
 
 def resize_crop(image: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int]) -> Pixels:
@@ -93,13 +106,27 @@ def resize_crop(image: Image.Image, box: tuple[float, float, float, float], size
     return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
+def _plain_jpeg_size(path: str | Path) -> tuple[int, int] | None:
+    """The fast way for the common file; None when the slow way has to judge or explain it."""
+    try:
+        with open_regular(path) as file:
+            height, width, colours, _ = simplejpeg.decode_jpeg_header(file.read(_JPEG_HEADER_BYTES))
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - _TAIL_BYTES))
+            whole = _JPEG_END in file.read()
+    except (OSError, ValueError):
+        return None
+    usable = height * width <= MOST_PIXELS and length <= MOST_IMAGE_BYTES and colours in PLAIN_COLOURS
+    return (height, width) if usable and whole else None
+
+
 def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels | None:
     """The fast way for the common file; None when the slow way has to judge, convert or explain it."""
     if not data.startswith(_JPEG_START):
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if height * width > PIXEL_LIMIT or colours not in ("RGB", "YCbCr", "Gray"):
+        if height * width > MOST_PIXELS or colours not in PLAIN_COLOURS:
             return None
         # Below a factor of 2 decoding at a reduced size is slower than decoding all of it.
         return simplejpeg.decode_jpeg(data, "RGB", min_height=min_height, min_width=min_width, min_factor=2)
@@ -112,7 +139,7 @@ def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width
 
 def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels:
     try:
-        with _warnings_as_errors(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _pixels_alone_matter(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if min_height and min_width:
                 image.draft("RGB", (min_width, min_height))
             return np.array(image.convert("RGB"))
@@ -121,19 +148,23 @@ def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_widt
 
 
 def _damaged(path: str | Path, error: Exception | Warning) -> AssetError:
-    return AssetError(f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it")
+    return UnusableAssetError(
+        f"{path}: the image data is damaged or truncated ({error}); replace the file or remove it"
+    )
 
 
 @contextmanager
-def _warnings_as_errors() -> Iterator[None]:
+def _pixels_alone_matter() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # Some phones' JPEG files promise further previews and lack them; the picture itself is whole.
-        warnings.filterwarnings("ignore", message=".*malformed MPO")
+        # Damaged EXIF, and previews that some phones promise and leave out: the picture itself is whole.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
-def _system_problem(error: OSError) -> str:
+def _system_problem(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory to decode it"
     if isinstance(error, FileNotFoundError):
         return "the file does not exist"
     if isinstance(error, IsADirectoryError):
@@ -142,32 +173,52 @@ def _system_problem(error: OSError) -> str:
 
 
 def _file_problem(file: BinaryIO) -> str | None:
-    head = file.read(_PNG_BIT_DEPTH_AT + 1)
+    head = file.read(_HEAD_BYTES)
     if not head:
         return "the file is empty (0 bytes)"
+    if file.seek(0, os.SEEK_END) > MOST_IMAGE_BYTES:
+        return f"the file has more than {MOST_IMAGE_BYTES >> 20} MB; reduce it before use"
     if head.startswith(b"RIFF"):
-        # Pillow opens a WebP file only as a whole, so a truncated one would seem to have a damaged header.
-        return _end_problem(file, head) or _header_problem(file, head)
+        # Pillow opens a WebP file only as a whole: a truncated one would seem to have a damaged header, and a large
+        # one has taken its memory before anyone can judge its size.
+        return _end_problem(file, head) or _size_problem(*_webp_size(head)) or _header_problem(file, head)
     return _header_problem(file, head) or _end_problem(file, head)
 
 
 def _header_problem(file: BinaryIO, head: bytes) -> str | None:
     try:
         file.seek(0)
-        with _warnings_as_errors(), Image.open(file, formats=FORMATS) as image:
+        with _pixels_alone_matter(), Image.open(file, formats=FORMATS) as image:
             return _suitability_problem(image, head)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"the image is larger than {PIXEL_LIMIT // 10**6} megapixels; reduce it before use"
+        return f"the image is larger than {MOST_PIXELS // 10**6} megapixels; reduce it before use"
     except Image.UnidentifiedImageError:
         return f"not a readable image (expected 8-bit {', '.join(FORMATS)})"
     except _DECODE_ERRORS as error:
         return f"the image header is damaged ({error})"
 
 
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height px from the first bytes of a WebP file, (0, 0) where they are none of the three forms."""
+    if head[12:16] == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+
+
+def _size_problem(width: int, height: int) -> str | None:
+    if width * height <= MOST_PIXELS:
+        return None
+    megapixels = f"{width} x {height} pixels, more than {MOST_PIXELS // 10**6} megapixels"
+    return f"the image is too large ({megapixels}); reduce it before use"
+
+
 def _suitability_problem(image: Image.Image, head: bytes) -> str | None:
-    if image.width * image.height > PIXEL_LIMIT:
-        megapixels = f"{image.width} x {image.height} pixels, more than {PIXEL_LIMIT // 10**6} megapixels"
-        return f"the image is too large ({megapixels}); reduce it before use"
+    too_large = _size_problem(image.width, image.height)
+    if too_large is not None:
+        return too_large
     # Pillow quietly halves the depth of 16-bit RGB files, so the header byte decides.
     deep_png = head.startswith(_PNG_SIGNATURE) and head[_PNG_BIT_DEPTH_AT] == 16
     if deep_png or image.mode.startswith("I") or image.mode == "F":

@@ -1,23 +1,25 @@
 """Photos that annotations belong to: reading with a decision about EXIF orientation, sizes from headers, resampling."""
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
 from synthgen.asset_io.images import FORMATS, Pixels, image_size, read_image
+from synthgen.core.bounded_file import open_regular, read_bounded
 from synthgen.core.errors import AssetError, UsageError
+from synthgen.core.limits import MOST_IMAGE_BYTES
 
 Orientation = Literal["refuse", "stored", "upright"]
 Border = Literal["constant", "replicate"]
 Array = NDArray[np.float64]
 
 _ORIENTATION_TAG = 0x0112
-# JPEG holds EXIF and the frame header before its first scan, almost always within this much.
+# JPEG holds EXIF before its first scan, almost always within this much.
 _HEAD_BYTES = 1 << 16
 # A cheap test that most photos fail: only where one of these words occurs is the tag looked for.
 _EXIF_WORDS = (b"Exif\0\0", b"eXIf", b"EXIF", b"Raw profile type")
@@ -40,12 +42,11 @@ def read_photo(path: str | Path, orientation: Orientation = "refuse") -> Pixels:
 
 
 def photo_size(path: str | Path, orientation: Orientation = "refuse") -> tuple[int, int]:
-    """(height, width) px of what read_photo returns, from the header alone. Raises AssetError as read_photo does."""
-    try:
-        with open(path, "rb") as file:
-            height, width = simplejpeg.decode_jpeg_header(file.read(_HEAD_BYTES))[:2]
-    except (OSError, ValueError):  # another format, or a file that has to be judged and explained
-        height, width = image_size(path)
+    """(height, width) px of what read_photo returns, without decoding it.
+
+    Raises AssetError as read_photo does, but not for damage that only decoding shows.
+    """
+    height, width = image_size(path)
     tag = _orientation_tag(path)
     turned = _turn_of(path, orientation, tag) >= 5
     return (width, height) if turned else (height, width)
@@ -187,20 +188,26 @@ def _blacken_outside(sampled: Pixels, inverse: Array, shift: Array, photo: tuple
 def _orientation_tag(path: str | Path) -> int:
     """The EXIF orientation 1 .. 8 of an image file; 1 where there is none or it means nothing."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(_HEAD_BYTES)
-            if not data.startswith(_JPEG_START):
-                data += file.read()
-            if not any(word in data for word in _EXIF_WORDS):
-                return 1
-            file.seek(0)
-            with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as image:
-                warnings.simplefilter("ignore")
+        with open_regular(path) as file:
+            head = file.read(_HEAD_BYTES)
+        if head.startswith(_JPEG_START) and not _mentions_exif(head):
+            return 1
+        data = read_bounded(path, MOST_IMAGE_BYTES)
+        if not _mentions_exif(data):
+            return 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 tag = image.getexif().get(_ORIENTATION_TAG, 1)
-    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError):
-        # Pixels are judged by read_image; EXIF that cannot be read turns nothing in any viewer.
+    except Exception:
+        # Pillow's reader of EXIF fails in many ways. Pixels are judged by read_image; EXIF that cannot be read turns
+        # nothing in any viewer.
         return 1
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
+
+
+def _mentions_exif(data: bytes) -> bool:
+    return any(word in data for word in _EXIF_WORDS)
 
 
 def _turn_of(path: str | Path, orientation: Orientation, tag: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthgen.cli.console import put, say
+from synthgen.cli.labels import Exif
 from synthgen.cli.model import open_named_model
 from synthgen.core.errors import UsageError
 
@@ -50,6 +51,20 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    exif: Annotated[
+        Exif, typer.Option("--exif", help="Photos with an EXIF turn: refuse, or which pixels the points refer to.")
+    ] = Exif.REFUSE,
+    first_pixel: Annotated[
+        float | None,
+        typer.Option(
+            "--first-pixel",
+            metavar="X",
+            min=0,
+            max=1,
+            help="Coordinate of the first pixel's centre in the source: 0, 0.5 or 1; its format's own without it.",
+            show_default=False,
+        ),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out faces that cannot be fitted.")] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Errors per face.", show_default=False)
@@ -74,7 +89,7 @@ def fit(
 
     options = PhotoFitOptions(camera=CameraModel(camera.value, focal), skip_bad=skip_bad)
     loaded = open_named_model(model)
-    read = read_landmarks(landmarks, photos, skip_bad)
+    read = read_landmarks(landmarks, photos, skip_bad, orientation=exif.value, first_pixel=first_pixel)
     found = fit_photos(read.faces, loaded, options)
     found = replace(found, skipped=(*read.skipped, *found.skipped))
     out.parent.mkdir(parents=True, exist_ok=True)

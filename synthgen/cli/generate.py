@@ -8,18 +8,24 @@ import typer
 from synthgen.cli.console import put, readable_bytes, readable_seconds, say
 from synthgen.cli.failures import command_line
 from synthgen.cli.options import (
+    BreakLockOption,
+    ClusterOption,
     CountOption,
     Device,
     DeviceOption,
     RecipeArgument,
+    ResumeOption,
+    SchedulerOption,
     SetOption,
     WorkersOption,
+    choose_cluster,
     choose_device,
 )
 from synthgen.cli.progress import run_progress
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from synthgen.pipeline.cluster import ClusterSpec
     from synthgen.pipeline.run import GenerateOptions, RunSummary
     from synthgen.recipe.schema import Recipe
 
@@ -33,7 +39,20 @@ def generate(
     count: CountOption = None,
     workers: WorkersOption = 1,
     device: DeviceOption = Device.AUTO,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
+    resume: ResumeOption = False,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
+    join: Annotated[bool, typer.Option("--join", help="Help a run that goes on in the same folder.")] = False,
+    break_lock: BreakLockOption = False,
+    attempts: Annotated[
+        int, typer.Option("--attempts", min=1, help="Workers that may die on one shard before it is given up.")
+    ] = 3,
+    worker_memory: Annotated[
+        float | None,
+        typer.Option(
+            "--worker-memory", metavar="GB", min=0.1, help="Kill a worker that uses more.", show_default=False
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print counts, bytes and time measured from a few samples; write nothing.")
     ] = False,
@@ -42,7 +61,8 @@ def generate(
     """Make the dataset of a recipe.
 
     The folder holds shards, indexes, dataset.json and samples.parquet. Equal recipes give equal
-    bytes, whatever the number of workers and interruptions.
+    bytes, whatever the number of workers and interruptions. Exit code 3 when all but some shards,
+    which quarantine.json lists, could be built.
 
     \b
     Examples:
@@ -50,23 +70,55 @@ def generate(
       synthgen generate recipes/dfc/pretrain_gray.yaml --workers 8 --dry-run
       synthgen generate recipes/dfc/pretrain_gray.yaml -o out/gray --workers 8 --resume
       synthgen generate recipes/demo.yaml -o out/profile --count 1000 --set pose.yaw_deg=80
+      synthgen generate recipes/dfc/pretrain_gray.yaml -o out/gray --scheduler tcp://10.0.0.1:8786
+      synthgen generate recipes/dfc/pretrain_gray.yaml --cluster slurm.yaml --dry-run
     """
     from synthgen.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, overrides or ())
     chosen = choose_device(device)
+    spec = choose_cluster(scheduler, cluster)
     if dry_run:
-        from synthgen.cli.dry_run import estimate
-        from synthgen.pipeline.renderers import sample_count
-
-        for line in estimate(loaded, count or sample_count(loaded), workers, chosen).lines():
-            put(line)
+        _print_dry_run(loaded, count, workers, chosen, spec)
         return
     if out is None:
         raise UsageError("generate needs -o DIR, the folder of the dataset")
+    if join and break_lock:
+        raise UsageError("--join and --break-lock exclude each other")
+    from synthgen.pipeline.attempts import FailureBudget
     from synthgen.pipeline.run import GenerateOptions
+    from synthgen.pipeline.workers import WorkerLimits
 
-    put(run_recipe(recipe.name, loaded, out, GenerateOptions(count, workers, chosen, resume)).path)
+    options = GenerateOptions(
+        count=count,
+        workers=workers,
+        device=chosen,
+        resume=resume,
+        cluster=spec,
+        budget=FailureBudget(deaths=attempts),
+        limits=WorkerLimits(bytes=None if worker_memory is None else int(worker_memory * 1e9)),
+        lock="join" if join else "break" if break_lock else "own",
+    )
+    put(run_recipe(recipe.name, loaded, out, options).path)
+
+
+def _print_dry_run(
+    recipe: "Recipe", count: int | None, workers: int, device: str, cluster: "ClusterSpec | None"
+) -> None:
+    from synthgen.cli.dry_run import estimate
+    from synthgen.pipeline.renderers import sample_count
+
+    many = workers if cluster is None else cluster.workers
+    for line in estimate(recipe, count or sample_count(recipe), many, device).lines():
+        put(line)
+    if cluster is None:
+        return
+    from synthgen.pipeline.run_dask import job_script
+
+    script = job_script(cluster)
+    put(f"cluster      {cluster.kind}, {cluster.workers} workers" + (", each job:" if script else ""))
+    if script:
+        put(script)
 
 
 def run_recipe(title: str, recipe: "Recipe", out: str | Path, options: "GenerateOptions") -> "RunSummary":
@@ -88,6 +140,11 @@ def describe_run(summary: "RunSummary") -> None:
     if not summary.built_samples:
         say(f"{summary.path}: nothing to do, all {summary.total_samples} samples are there")
         return
+    if len(summary.cpu_families) > 1:
+        say(
+            f"note: built by CPUs of several families ({', '.join(summary.cpu_families)}); between them labels agree "
+            "within the tolerances of the label table, not in every bit"
+        )
     rate = summary.built_samples / max(summary.seconds, 1e-9)
     say(
         f"{summary.path}: {summary.built_samples} of {summary.total_samples} samples in "

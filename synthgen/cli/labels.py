@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthgen.cli.console import put, say
-from synthgen.cli.generate import run_recipe
 from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
 from synthgen.cli.source_sheet import draw_sheet
 
@@ -71,6 +70,9 @@ CropOption = Annotated[
     CropRule | None, typer.Option("--crop", help="Which part of the photo is the picture.", show_default=False)
 ]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be used, and list it.")]
+TruncateOption = Annotated[
+    bool, typer.Option("--truncate", help="Use the first coefficients where the fittings have more than the model.")
+]
 ExifOption = Annotated[
     Exif, typer.Option("--exif", help="Photos with an EXIF turn: refuse, or which pixels the fittings refer to.")
 ]
@@ -90,6 +92,7 @@ def labels(
     ] = None,
     skip_bad: SkipBadOption = False,
     exif: ExifOption = Exif.REFUSE,
+    truncate: TruncateOption = False,
     workers: WorkersOption = 1,
     device: DeviceOption = Device.CPU,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
@@ -111,10 +114,11 @@ def labels(
         picture_sections,
         prepare_source,
         recipe_of_options,
+        run_photo_recipe,
     )
     from synthgen.pipeline.run import GenerateOptions
 
-    source = prepare_source(fittings, out, SourceOptions(model, photos, skip_bad, exif.value, resume))
+    source = prepare_source(fittings, out, SourceOptions(model, photos, skip_bad, exif.value, resume, truncate))
     sections = {
         "kind": "fittings",
         "model": source.model,
@@ -125,7 +129,7 @@ def labels(
     if names is not None:
         sections["labels"] = [name.strip() for name in names.split(",") if name.strip()]
     recipe = recipe_of_options("labels", sections, overrides)
-    run_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
+    run_photo_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
     describe_source(source)
     describe_fit(out, max(recipe.size))
     draw_sheet(out, SHEET_SAMPLES)

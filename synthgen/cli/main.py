@@ -18,6 +18,8 @@ from synthgen.cli import (
     model,
     preview,
     profile,
+    repair,
+    report,
     show,
     status,
     texture,
@@ -56,7 +58,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "texture": texture.texture,
     "status": status.status,
     "verify": verify.verify,
+    "repair": repair.repair,
     "show": show.show,
+    "report": report.report,
     "export": export.export,
     "env": env.env,
 }

@@ -2,9 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from synthgen.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from synthgen.pipeline.cluster import ClusterSpec
 
 
 class Device(StrEnum):
@@ -32,7 +37,32 @@ CountOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes; one thread each.")]
 DeviceOption = Annotated[Device, typer.Option("--device", help="auto takes CUDA where there is one.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler, tcp://host:8786.", show_default=False),
+]
+ClusterOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cluster", metavar="FILE", help="Dask cluster to start (YAML, docs/cluster.md).", show_default=False
+    ),
+]
+BreakLockOption = Annotated[
+    bool, typer.Option("--break-lock", help="Take over the lock of another computer's run that is gone.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def choose_cluster(scheduler: str | None, cluster: Path | None) -> "ClusterSpec | None":
+    """The cluster of a run, None without one. Raises UsageError or RecipeError."""
+    if scheduler is not None and cluster is not None:
+        raise UsageError("--scheduler and --cluster exclude each other")
+    if scheduler is None and cluster is None:
+        return None
+    from synthgen.pipeline.cluster import load_cluster, scheduler_at
+
+    return scheduler_at(scheduler) if scheduler is not None else load_cluster(cluster or "")
 
 
 def choose_device(device: Device) -> str:

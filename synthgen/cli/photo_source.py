@@ -7,30 +7,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.cli.model import BUILTIN
-from synthgen.core.errors import AssetError, DatasetError
+from synthgen.core.errors import AssetError, DatasetError, QuarantineError
+from synthgen.core.limits import MOST_SIDE
 
 if TYPE_CHECKING:
     from synthgen.asset_io.photos import Orientation
     from synthgen.fittings.fitting import FittingSet, Skipped
+    from synthgen.pipeline.run import GenerateOptions
     from synthgen.recipe.schema import Recipe
 
 FITTINGS_FILE, SKIPPED_FILE = "fittings.npz", "skipped.json"
 # Where photos differ in size and nothing is said: a square that shows a face well.
 DEFAULT_SIDE = 256
-SMALLEST, LARGEST = 16, 4096
+SMALLEST, LARGEST = 16, MOST_SIDE
+
+
+_HOW_TO_GO_ON = (
+    "the fittings of a dataset that is begun are fixed, so put back the photo as it was and add --resume, or make the "
+    "dataset anew in another folder with --skip-bad, which decodes every photo first and leaves such ones out"
+)
 
 
 @dataclass(frozen=True)
 class SourceOptions:
     """model: a model file, procedural or procedural-fine; photos: folder of the photos, None for that of the source;
     skip_bad: leave out what cannot be used; orientation: of photos with an EXIF turn; resume: use the fitting file of
-    an earlier run."""
+    an earlier run; truncate: take the first coefficients where there are more than the model has."""
 
     model: str
     photos: Path | None = None
     skip_bad: bool = False
     orientation: "Orientation" = "refuse"
     resume: bool = False
+    truncate: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ def prepare_source(
     """Reads a folder (300W-LP, AFLW2000-3D) or fitting file, checks it against model and photos, and writes
     OUT/source/fittings.npz and OUT/source/skipped.json.
 
+    A dataset's fittings are fixed once it is begun: resuming reads that file, and looks at the photos again.
     Raises AssetError, ModelError, and DatasetError for a folder `out` that is not ours or holds a dataset already.
     """
     from synthgen.dataset.manifest import MANIFEST_FILE, SOURCE_FOLDER
@@ -64,8 +74,9 @@ def prepare_source(
     photos = options.photos or (source if source.is_dir() else source.parent)
     model = _model_section(options.model)
     section = ModelFile(**model) if "path" in model else ProceduralModel(**model)
-    if options.resume and fitting_file.is_file():
+    if options.resume and (out / MANIFEST_FILE).is_file() and fitting_file.is_file():
         found, skipped = load_fittings(fitting_file), _read_skipped(skipped_file)
+        _check_photos(found, photos, out, options)
     else:
         refuse_other_folder(out, MANIFEST_FILE, SOURCE_FOLDER)
         read = read_fittings(
@@ -75,6 +86,7 @@ def prepare_source(
             options.photos,
             progress,
             orientation=options.orientation,
+            truncate=options.truncate,
         )
         found, skipped = read.fittings, read.skipped
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +98,29 @@ def prepare_source(
         "orientation": options.orientation,
     }
     return PhotoSet(model, fittings, found, skipped, skipped_file)
+
+
+def _check_photos(found: "FittingSet", photos: Path, out: Path, options: SourceOptions) -> None:
+    """Raises AssetError that lists the photos of a dataset begun that cannot be used any more, and says what to do."""
+    from synthgen.asset_io.catalogue import problems_error
+    from synthgen.fittings.read_fittings import photo_problems
+    from synthgen.fittings.read_options import ReadOptions
+
+    problems = photo_problems(found, photos, ReadOptions(options.skip_bad, orientation=options.orientation))
+    if problems:
+        what = f"{out}: photos of {len(problems)} of its {len(found)} fittings cannot be used; {_HOW_TO_GO_ON}"
+        raise problems_error(what, [f"{found.names[row]}: {problems[row]}" for row in sorted(problems)], 20)
+
+
+def run_photo_recipe(title: str, recipe: "Recipe", out: Path, options: "GenerateOptions") -> None:
+    """Make the dataset of a recipe that starts from photos. Raises as `run_recipe` does, and says what to do about a
+    photo that fails."""
+    from synthgen.cli.generate import run_recipe
+
+    try:
+        run_recipe(title, recipe, out, options)
+    except (AssetError, QuarantineError) as error:
+        raise type(error)(f"{error}\nIf it is a photo: {_HOW_TO_GO_ON}") from error
 
 
 def picture_sections(found: "FittingSet", size: tuple[int, int] | None, rule: str | None) -> dict[str, Any]:

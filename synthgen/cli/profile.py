@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from synthgen.cli.console import put
-from synthgen.cli.generate import run_recipe
 from synthgen.cli.labels import (
     SHEET_SAMPLES,
     CropOption,
@@ -17,6 +16,7 @@ from synthgen.cli.labels import (
     PhotosOption,
     SizeOption,
     SkipBadOption,
+    TruncateOption,
     describe_source,
 )
 from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
@@ -45,6 +45,7 @@ def profile(
     crop: CropOption = None,
     skip_bad: SkipBadOption = False,
     exif: ExifOption = Exif.REFUSE,
+    truncate: TruncateOption = False,
     workers: WorkersOption = 1,
     device: DeviceOption = Device.CPU,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
@@ -60,13 +61,19 @@ def profile(
       synthgen profile fittings.npz -o out/turned --model ict.npz --size 450 450
       synthgen profile 300W_LP/AFW -o out/afw --model bfm.npz --yaw 10,20,30 --relative --flip --workers 8
     """
-    from synthgen.cli.photo_source import SourceOptions, picture_sections, prepare_source, recipe_of_options
+    from synthgen.cli.photo_source import (
+        SourceOptions,
+        picture_sections,
+        prepare_source,
+        recipe_of_options,
+        run_photo_recipe,
+    )
     from synthgen.pipeline.run import GenerateOptions
 
     angles = {"yaw_deg": parse_angles("--yaw", yaw)}
     if pitch is not None:
         angles["pitch_deg"] = parse_angles("--pitch", pitch)
-    source = prepare_source(fittings, out, SourceOptions(model, photos, skip_bad, exif.value, resume))
+    source = prepare_source(fittings, out, SourceOptions(model, photos, skip_bad, exif.value, resume, truncate))
     picture = picture_sections(source.found, size, None if crop is None else crop.value)
     if crop is None and picture["crop"]["rule"] != "none":
         picture["crop"]["grow"] = GROW
@@ -78,7 +85,7 @@ def profile(
         "profile": {**angles, "relative": relative, "flip": flip},
     }
     recipe = recipe_of_options("profile", sections, overrides)
-    run_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
+    run_photo_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
     describe_source(source)
     draw_sheet(out, SHEET_SAMPLES)
     put(str(out))

@@ -29,6 +29,10 @@ class RunState(Protocol):
     def total_shards(self) -> int: ...
     @property
     def restarts(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def quarantined(self) -> int: ...
 
 
 Report = Callable[[RunState], None]
@@ -66,7 +70,13 @@ def progress_line(state: RunState, seconds: float) -> str:
         f"{done}/{state.total_samples} samples, {state.done_shards}/{state.total_shards} shards, "
         f"{rate:.1f} samples/s, {left} left, {readable_bytes(state.bytes)} written"
     )
-    return f"{line}, {state.restarts} workers restarted" if state.restarts else line
+    return line + trouble(state)
+
+
+def trouble(state: RunState) -> str:
+    """What went wrong so far, nothing for a run in good health."""
+    counts = ((state.restarts, "workers restarted"), (state.failed, "failed"), (state.quarantined, "given up"))
+    return "".join(f", {count} {what}" for count, what in counts if count)
 
 
 @contextmanager
@@ -95,7 +105,7 @@ def run_progress(description: str) -> Iterator[Report]:
                 total=state.total_samples,
                 completed=state.present_samples + state.done_samples,
                 rate=f"{rate:.1f} samples/s" if state.done_samples else "starting",
-                size=readable_bytes(state.bytes),
+                size=readable_bytes(state.bytes) + trouble(state),
             )
 
         yield show

@@ -17,6 +17,7 @@ def status(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
       synthgen status out/demo --json
     """
     import json
+    from dataclasses import asdict
 
     from synthgen.pipeline.status import dataset_status
 
@@ -34,6 +35,7 @@ def status(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
             "missing_shards": list(state.missing),
             "unsound_shards": list(state.unsound),
             "bytes": state.bytes,
+            "quarantined": [asdict(entry) for entry in state.quarantined],
             "running": state.running,
             "has_table": state.has_table,
         }
@@ -50,6 +52,9 @@ def status(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
         put(f"missing      {_listed(state.missing)}")
     if state.unsound:
         put(f"damaged      {_listed(state.unsound)}")
+    for entry in state.quarantined:
+        put(f"given up     shard {entry.shard}: {entry.reason}")
+        put(f"             {entry.command}")
     if state.running:
         put("running      " + ", ".join(f"{key} {value}" for key, value in state.running.items()))
 

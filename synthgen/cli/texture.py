@@ -1,21 +1,13 @@
 """`synthgen texture`: photos with fittings become textures for recipes."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from synthgen.cli.console import put, say
+from synthgen.cli.labels import Exif, ExifOption, TruncateOption
 from synthgen.cli.model import open_named_model
-
-
-class ExifTurn(StrEnum):
-    """What `--exif` accepts."""
-
-    REFUSE = "refuse"
-    STORED = "stored"
-    UPRIGHT = "upright"
 
 
 def texture(
@@ -38,9 +30,8 @@ def texture(
             "--together", metavar="NAME", help="All photos show one person: make one texture.", show_default=False
         ),
     ] = None,
-    exif: Annotated[
-        ExifTurn, typer.Option("--exif", help="Photos with an EXIF turn: what the fittings refer to.")
-    ] = ExifTurn.REFUSE,
+    exif: ExifOption = Exif.REFUSE,
+    truncate: TruncateOption = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out fittings that cannot be used.")] = False,
 ) -> None:
     """Make face textures of fitted photos.
@@ -57,7 +48,7 @@ def texture(
     from synthgen.fittings.texture_folder import TextureOptions, write_textures
 
     loaded = open_named_model(model)
-    read = read_fittings(fittings, loaded, skip_bad, photos, orientation=exif.value)
+    read = read_fittings(fittings, loaded, skip_bad, photos, orientation=exif.value, truncate=truncate)
     place = photos or (fittings if fittings.is_dir() else fittings.parent)
     options = TextureOptions(size, together, exif.value, skip_bad)
     written = write_textures(read.fittings, place, loaded, out, options)

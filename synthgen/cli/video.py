@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthgen.cli.console import put, say
-from synthgen.cli.generate import run_recipe
-from synthgen.cli.labels import CropOption, Exif, ExifOption, OutOption, PhotosOption, SkipBadOption, describe_source
+from synthgen.cli.labels import (
+    CropOption,
+    Exif,
+    ExifOption,
+    OutOption,
+    PhotosOption,
+    SkipBadOption,
+    TruncateOption,
+    describe_source,
+)
 from synthgen.cli.options import CountOption, Device, DeviceOption, SetOption, WorkersOption, choose_device
 from synthgen.cli.source_sheet import draw_sheet
 
@@ -67,6 +75,7 @@ def video(
     photos: PhotosOption = None,
     skip_bad: SkipBadOption = False,
     exif: ExifOption = Exif.REFUSE,
+    truncate: TruncateOption = False,
     count: CountOption = None,
     workers: WorkersOption = 1,
     device: DeviceOption = Device.CPU,
@@ -91,10 +100,10 @@ def video(
       synthgen video 300W_LP/AFW -o out/afw --model bfm.npz --flow next --workers 8
       synthgen video out/demo -o out/demo_clips --motion iid --set video.about=origin
     """
-    from synthgen.cli.photo_source import SourceOptions, picture_sections, recipe_of_options
+    from synthgen.cli.photo_source import SourceOptions, picture_sections, recipe_of_options, run_photo_recipe
     from synthgen.pipeline.run import GenerateOptions
 
-    stills = _open_stills(source, out, SourceOptions(model or "", photos, skip_bad, exif.value, resume))
+    stills = _open_stills(source, out, SourceOptions(model or "", photos, skip_bad, exif.value, resume, truncate))
     sections = {
         "kind": "video",
         "model": stills.model,
@@ -103,7 +112,7 @@ def video(
         "video": {"frames": frames, "motion": motion.value, "flow": flow.value},
     }
     recipe = recipe_of_options("video", sections, overrides)
-    run_recipe(source.name, recipe, out, GenerateOptions(count, workers, choose_device(device), resume))
+    run_photo_recipe(source.name, recipe, out, GenerateOptions(count, workers, choose_device(device), resume))
     describe_source(stills)
     show_clips(out, preview)
     put(str(out))

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+def unpinned_threads() -> list[str]:
+    """Names of the variables that do not hold the numerical libraries of this process to one thread."""
+    return [name for name in _ONE_THREAD[:3] if os.environ.get(name) != "1"]  # nothing here uses numexpr
+
+
 @contextmanager
 def single_threaded_children() -> Iterator[None]:
     """Processes started inside the block run their numerical libraries with one thread each."""

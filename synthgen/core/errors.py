@@ -4,9 +4,11 @@ SynthgenError                1
 ├── UsageError               2   a wrong argument of a command or function
 ├── RecipeError              2   a recipe that cannot be used; holds every problem at once
 ├── AssetError               1   a background, texture, light or annotation file
+│   └── UnusableAssetError   1   its bytes were read and cannot be used: so it is on every machine
 ├── ModelError               1   a morphable model file
 ├── LabelError               1   a label that fails its own check
 ├── DatasetError             1   a dataset, shard or index that cannot be read or written
+│   ├── QuarantineError      3   a run that finished but gave shards up
 │   ├── VerifyError          4   verification found damage
 │   └── FingerprintError     5   the folder belongs to another recipe
 └── LockError                5   another run holds the output folder
@@ -44,6 +46,14 @@ class AssetError(SynthgenError):
     """A background, texture, light or annotation file that is missing or unusable."""
 
 
+class UnusableAssetError(AssetError):
+    """An asset whose bytes were read and cannot be used, which every machine that has the same bytes finds.
+
+    Where a recipe names a folder, another file takes its place. A file that is missing or cannot be read raises plain
+    AssetError: another worker might read it, and both must make the same sample.
+    """
+
+
 class ModelError(SynthgenError):
     """A morphable model file that is missing, damaged or inconsistent."""
 
@@ -54,6 +64,12 @@ class LabelError(SynthgenError):
 
 class DatasetError(SynthgenError):
     """A dataset, shard or index that cannot be read or written."""
+
+
+class QuarantineError(DatasetError):
+    """A run that built everything but some shards, which it gave up."""
+
+    exit_code = 3
 
 
 class VerifyError(DatasetError):

@@ -41,7 +41,6 @@ DEPTH_STEP_MM = 2 * DEPTH_HALF_RANGE_MM / 65534
 NORMAL_STEPS = 4094  # octahedral, 12 bits per axis
 FLOW_STEP_PX = 1.0 / 64.0
 
-MOST_FRAMES = 32  # of a clip of kind `video`
 
 _SPECS = (
     LabelSpec("image", ("H", "W", 3), "uint8", "sRGB", "the picture; JPEG unless the recipe's codec is png"),

@@ -8,11 +8,13 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LabelSpec
+from synthgen.core.limits import LARGEST_ORIGIN_MM, MOST_VECTOR
 from synthgen.dataset.frames import stored_frame_length
 from synthgen.dataset.layout import SampleLayout, label_of
 from synthgen.dataset.planes import MASKED_CODINGS, Coding, stored_sizes
@@ -20,8 +22,6 @@ from synthgen.dataset.planes import MASKED_CODINGS, Coding, stored_sizes
 # Codings without a mask; their numbers share one space with those of planes.py.
 MASK, BITS, BYTES, RAW = 1, 2, 3, 4
 NO_MASK = 65535
-LARGEST_VECTOR = 4096
-LARGEST_ORIGIN_MM = 1e6
 
 _SKIPPABLE = 0x184D2A50
 _MAGIC = b"SGP3"
@@ -46,13 +46,45 @@ class PlaneRow:
     stored: int
     origin: float
 
+    @property
+    def spec(self) -> LabelSpec:
+        """The row of the label table. Raises KeyError for a mask."""
+        return label_of(self.name)
+
+    @property
+    def masked_coding(self) -> Coding | None:
+        """The coding of a plane with a mask, None for the others."""
+        dense = self.coding in (MASK, BITS, BYTES, RAW)
+        return None if dense else _CODING_OF.get((self.spec.name, self.coding))
+
+
+class Placed(NamedTuple):
+    """A row and where its plane lies: bytes start .. stop-1 of the content of the compressed frame, or of the stored
+    one. coding: of a plane with a mask, None for the others."""
+
+    row: PlaneRow
+    coding: Coding | None
+    compressed: bool
+    start: int
+    stop: int
+
 
 @dataclass(frozen=True)
 class PlaneTable:
-    """The rows of a member; compressed: bytes of the frame of planes that go through zstd."""
+    """What a member holds.
 
-    rows: tuple[PlaneRow, ...]
+    planes: rows in order; compressed: bytes of the frame of planes that go through zstd; lengths: bytes of content of
+    the stored frame, then of the compressed one.
+    """
+
+    planes: tuple[Placed, ...]
     compressed: int
+    lengths: tuple[int, int]
+
+    @property
+    def rows(self) -> tuple[PlaneRow, ...]:
+        """The rows without their places."""
+        return tuple(plane.row for plane in self.planes)
 
 
 def pack_row(row: PlaneRow) -> bytes:
@@ -67,45 +99,50 @@ def pack_table(rows: Sequence[bytes], compressed: int, size: tuple[int, int]) ->
     return struct.pack("<II", _SKIPPABLE, len(packed)) + packed
 
 
-def unpack_table(data: bytes, layout: SampleLayout) -> tuple[PlaneTable, int]:
-    """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound."""
+def unpack_table(data: bytes, layout: SampleLayout, known: dict[bytes, Placed] | None = None) -> tuple[PlaneTable, int]:
+    """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound.
+
+    known: rows of this layout that were unpacked before, by their bytes. Those without a mask are the same in every
+    sample and are added to it.
+    """
     skippable, length = struct.unpack_from("<II", data)
     magic, height, width, planes, compressed = _HEAD.unpack_from(data, 8)
     if skippable != _SKIPPABLE or magic != _MAGIC or (height, width) != layout.size:
         raise DatasetError(f"its table is not one of a {layout.size[0]} x {layout.size[1]} sample")
-    rows, position = [], 8 + _HEAD.size
+    known = {} if known is None else known
+    placed, lengths, position = [], [0, 0], 8 + _HEAD.size
     for _ in range(planes):
-        coding, mask_row, count, stored, origin, name_length = _ROW.unpack_from(data, position)
-        position += _ROW.size
-        name = data[position : position + name_length].decode("ascii")
-        position += name_length
-        row = PlaneRow(name, coding, mask_row, count, stored, origin)
-        _check_row(row, layout)
-        rows.append(row)
+        start, name_start = position, position + _ROW.size
+        position = name_start + data[name_start - 1]
+        packed = data[start:position]
+        unplaced = known.get(packed)
+        if unplaced is None:
+            unplaced = _unpack_row(packed, layout)
+            if unplaced.coding is None:
+                known[packed] = unplaced
+        row, coding, frame, _, size = unplaced
+        placed.append(Placed(row, coding, frame, lengths[frame], lengths[frame] + size))
+        lengths[frame] += size
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
-    if tuple(row.name for row in rows if row.coding != MASK) != layout.plane_names:
-        raise DatasetError(f"it holds {[row.name for row in rows]}, expected {layout.plane_names}")
-    plain = sum(payload_length(row) for row in rows if not is_compressed(row))
-    if position + compressed + stored_frame_length(plain) != len(data):
+    names = tuple([plane.row.name for plane in placed if plane.row.coding != MASK])
+    if names != layout.plane_names:
+        raise DatasetError(f"it holds {names}, expected {layout.plane_names}")
+    if position + compressed + stored_frame_length(lengths[False]) != len(data):
         raise DatasetError(f"it has {len(data)} bytes, its table says otherwise")
-    return PlaneTable(tuple(rows), compressed), position
+    return PlaneTable(tuple(placed), compressed, (lengths[False], lengths[True])), position
 
 
-def is_dense(row: PlaneRow) -> bool:
-    """True for masks and planes without a mask."""
-    return row.coding in (MASK, BITS, BYTES, RAW)
-
-
-def is_compressed(row: PlaneRow) -> bool:
-    """True for planes in the compressed frame, False for those in the stored one."""
-    coding = masked_coding(row)
-    return coding is None or coding.compressed
-
-
-def masked_coding(row: PlaneRow) -> Coding | None:
-    """The coding of a masked plane, None for the others."""
-    return None if is_dense(row) else _CODING_OF.get((label_of(row.name).name, row.coding))
+def _unpack_row(packed: bytes, layout: SampleLayout) -> Placed:
+    """A row that was compared with the layout, as if it were the first of its frame."""
+    *fields, _ = _ROW.unpack_from(packed)
+    row = PlaneRow(packed[_ROW.size :].decode("ascii"), *fields)
+    _check_row(row, layout)
+    coding = row.masked_coding
+    if coding is not None:
+        return Placed(row, coding, coding.compressed, 0, row.stored)
+    dense = (row.count + 7) // 8 if row.coding in (MASK, BITS) else row.count * np.dtype(row.spec.dtype).itemsize
+    return Placed(row, None, True, 0, dense)
 
 
 def dense_coding(spec: LabelSpec) -> int:
@@ -115,15 +152,6 @@ def dense_coding(spec: LabelSpec) -> int:
     return BITS if spec.dtype == "bool" else BYTES
 
 
-def payload_length(row: PlaneRow) -> int:
-    """Bytes of a plane inside its frame."""
-    if not is_dense(row):
-        return row.stored
-    if row.coding in (MASK, BITS):
-        return (row.count + 7) // 8
-    return row.count * np.dtype(label_of(row.name).dtype).itemsize
-
-
 def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
     """Refuse a row whose declared size is not the one that the label table and the picture's size give."""
     pixels = layout.size[0] * layout.size[1]
@@ -131,19 +159,19 @@ def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
         fits = row.name == "" and row.count == pixels and row.stored == 0
     elif row.name not in layout.array_names:
         fits = False
-    elif (spec := label_of(row.name)).name in MASKED_CODINGS:
+    elif row.spec.name in MASKED_CODINGS:
         fits = _fits_mask(row, pixels)
     else:
-        fits = row.coding == dense_coding(spec) and row.count == _dense_count(spec, row, pixels) and row.stored == 0
+        dense = row.coding == dense_coding(row.spec) and row.mask_row == NO_MASK and row.stored == 0
+        fits = dense and row.count == _dense_count(row.spec, row, pixels)
     if not fits:
         raise DatasetError(f"plane {row.name!r} is not one of this dataset")
 
 
 def _fits_mask(row: PlaneRow, pixels: int) -> bool:
-    coding = masked_coding(row)
-    if coding is None or row.count > pixels or not abs(row.origin) <= LARGEST_ORIGIN_MM:
+    if row.masked_coding is None or row.count > pixels or not abs(row.origin) <= LARGEST_ORIGIN_MM:
         return False
-    least, most = stored_sizes(coding, row.count)
+    least, most = stored_sizes(row.masked_coding, row.count)
     return least <= row.stored <= most
 
 
@@ -151,5 +179,5 @@ def _dense_count(spec: LabelSpec, row: PlaneRow, pixels: int) -> int:
     if spec.shape[:2] == ("H", "W"):
         return pixels
     if isinstance(spec.shape[0], str):
-        return min(row.count, LARGEST_VECTOR)
+        return min(row.count, MOST_VECTOR)
     return math.prod(int(side) for side in spec.shape)

@@ -7,7 +7,8 @@ from functools import cache, cached_property
 from typing import Any, Literal
 
 from synthgen.core.errors import DatasetError
-from synthgen.core.label_spec import LABELS, MOST_FRAMES, PARAMETER_LABELS, LabelSpec, labels_of_kind
+from synthgen.core.label_spec import LABELS, PARAMETER_LABELS, LabelSpec, labels_of_kind
+from synthgen.core.limits import MOST_FRAMES
 
 # Raised when the meaning of stored bytes changes.
 LABEL_SCHEMA_VERSION = 3
@@ -56,6 +57,11 @@ class SampleLayout:
     def picture_names(self) -> tuple[str, ...]:
         """Names of the arrays that are stored as pictures."""
         return tuple(prefix + "image" for prefix in self.prefixes) if "image" in self.labels else ()
+
+    @property
+    def picture_suffix(self) -> str:
+        """What the file name of a stored picture ends with: "jpg" or "png"."""
+        return PICTURE_CODECS[self.codec][0]
 
     @cached_property
     def plane_names(self) -> tuple[str, ...]:

@@ -16,6 +16,15 @@ TABLE_FILE = "samples.parquet"
 SOURCE_FOLDER = "source"
 _FORMAT = "synthgen-dataset-1"
 _HASH_KEY = "manifest_sha256"
+# Derived label -> the stored ones that it is computed from.
+DERIVED_FROM: Mapping[str, Sequence[str]] = {
+    "uv": ("triangle_id", "barycentric"),
+    "pncc": ("triangle_id", "barycentric"),
+    "depth_unit": ("depth", "camera_from_world"),
+    "parts": ("triangle_id",),
+    "amodal_mask": ("triangle_id",),
+    "face_mask": ("triangle_id", "occluder_mask"),
+}
 
 
 @dataclass(frozen=True)
@@ -113,17 +122,9 @@ def label_rows(layout: SampleLayout) -> list[dict[str, Any]]:
 
 def derivable_names(layout: SampleLayout) -> tuple[str, ...]:
     """Names of the arrays that the reader computes from stored ones and the template."""
-    needs: Mapping[str, Sequence[str]] = {
-        "uv": ("triangle_id", "barycentric"),
-        "pncc": ("triangle_id", "barycentric"),
-        "depth_unit": ("depth", "camera_from_world"),
-        "parts": ("triangle_id",),
-        "amodal_mask": ("triangle_id",),
-        "face_mask": ("triangle_id", "occluder_mask"),
-    }
     names = [
         name
         for name, spec in LABELS.items()
-        if spec.derived and name not in layout.labels and all(need in layout.labels for need in needs[name])
+        if spec.derived and name not in layout.labels and all(need in layout.labels for need in DERIVED_FROM[name])
     ]
     return tuple(prefix + name for prefix in layout.prefixes for name in names)

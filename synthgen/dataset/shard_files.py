@@ -1,8 +1,10 @@
 """The shards of a folder, opened on demand: index checked once, members by offset from a memory map, crc every time."""
 
 import mmap
+import resource
 import zlib
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ from synthgen.dataset.index import ShardIndex, check_index, index_file, index_fr
 from synthgen.dataset.manifest import Manifest
 from synthgen.dataset.tar import member_name
 
-# Open maps cost file handles and address space; a reader in random order wants many.
-_LARGEST_OPEN = 128
+# Open maps cost file handles and address space; a reader in random order wants many, and others need some too.
+_LARGEST_OPEN = max(min(128, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4), 1)
 
 
 class ShardFiles:
@@ -39,9 +41,13 @@ class ShardFiles:
             self._indexes[shard] = read_index(self._path, self._manifest, shard)
         return self._indexes[shard]
 
-    def read(self, sample: int) -> list[bytes]:
-        """The members of a sample, each compared with its crc. Raises DatasetError naming shard, sample and member."""
-        return [self.read_member(sample, member) for member in range(len(self._layout.members))]
+    def read(self, sample: int, chosen: Collection[int] | None = None) -> list[bytes]:
+        """The members of a sample, each compared with its crc. Raises DatasetError naming shard, sample and member.
+
+        chosen: numbers of the members to read, None for all; the others are empty bytes.
+        """
+        members = range(len(self._layout.members))
+        return [self.read_member(sample, member) if chosen is None or member in chosen else b"" for member in members]
 
     def read_member(self, sample: int, member: int) -> bytes:
         """One member of a sample, by its place in `layout.members`, after comparing its crc."""

@@ -1,16 +1,20 @@
 """`samples.parquet`: one row per sample with every sampled parameter, derived from the meta members."""
 
-import io
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from synthgen.dataset.whole_file import create_whole
 
 if TYPE_CHECKING:
     import pyarrow
 
 
 # Rows as dicts are large; a hundred thousand samples must not be held so.
-_ROWS_PER_PART = 2000
+ROWS_PER_PART = 2000
+# Parts of a row group of samples.parquet.
+_PARTS_PER_GROUP = 50
 
 
 class MetaSource(Protocol):
@@ -28,15 +32,48 @@ def build_table(dataset: MetaSource) -> "pyarrow.Table":
     """
     import pyarrow
 
-    parts, rows = [], []
-    for position in range(len(dataset)):
-        meta = dataset.meta(position)
-        checks = {f"check_{name}": value for name, value in meta["checks"].items()}
-        rows.append({"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks})
-        if len(rows) == _ROWS_PER_PART or position + 1 == len(dataset):
-            parts.append(_columns(rows))
-            rows = []
+    parts = list(table_parts(dataset, range(len(dataset))))
     return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+
+
+def write_table(dataset: MetaSource, path: Path) -> None:
+    """Write the table of a dataset of any length as samples.parquet.
+
+    Parts wait on disk until the columns of all are known, so memory does not grow with the dataset.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
+        files: list[str] = []
+        schema: Any = pyarrow.schema([])
+        for part in table_parts(dataset, range(len(dataset))):
+            files.append(f"{folder}/{len(files)}.arrow")
+            with pyarrow.ipc.new_file(files[-1], part.schema) as spool:
+                spool.write_table(part)
+            schema = pyarrow.unify_schemas([schema, part.schema], promote_options="permissive")
+        whole = f"{folder}/{path.name}"
+        with pyarrow.parquet.ParquetWriter(whole, schema, compression="zstd", write_page_checksum=True) as writer:
+            for first in range(0, len(files), _PARTS_PER_GROUP):
+                group = [pyarrow.ipc.open_file(file).read_all() for file in files[first : first + _PARTS_PER_GROUP]]
+                empty = schema.empty_table()  # gives every group all columns
+                rows = pyarrow.concat_tables([empty, *group], promote_options="permissive").select(schema.names)
+                writer.write_table(rows.cast(schema))
+        with open(whole, "rb") as content, create_whole(path) as sink:
+            while chunk := content.read(1 << 20):
+                sink.write(chunk)
+
+
+def table_parts(dataset: MetaSource, positions: Sequence[int], rows: int = ROWS_PER_PART) -> "Iterator[pyarrow.Table]":
+    """The table of some samples in parts of at most `rows`; columns and types are those that a part needs."""
+    for start in range(0, len(positions), rows):
+        yield _columns([_row(dataset, position) for position in positions[start : start + rows]])
+
+
+def _row(dataset: MetaSource, position: int) -> dict[str, Any]:
+    meta = dataset.meta(position)
+    checks = {f"check_{name}": value for name, value in meta["checks"].items()}
+    return {"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks}
 
 
 def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
@@ -44,15 +81,6 @@ def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
 
     names = ["index", "shard", *sorted({name for row in rows for name in row} - {"index", "shard"})]
     return pyarrow.table({name: pyarrow.array(_same_type(row.get(name) for row in rows)) for name in names})
-
-
-def table_to_parquet(table: "pyarrow.Table") -> bytes:
-    """The bytes of samples.parquet."""
-    import pyarrow.parquet
-
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    return buffer.getvalue()
 
 
 def read_table(path: Path) -> "pyarrow.Table | None":

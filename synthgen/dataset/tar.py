@@ -1,8 +1,9 @@
 """The USTAR framing of a shard: fixed owner, mode and time, so that equal members give equal bytes."""
 
+from synthgen.core.limits import MOST_MEMBER_BYTES
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
-_LARGEST_MEMBER = 8**11 - 1
 
 _TEMPLATE = bytearray(BLOCK)
 _TEMPLATE[100:108] = b"0000644\0"  # mode
@@ -18,7 +19,7 @@ _TEMPLATE_SUM = sum(_TEMPLATE)
 def tar_header(name: str, length: int) -> bytes:
     """The 512-byte header of a member. Raises ValueError for a name above 100 bytes or 8 GiB of content."""
     encoded = name.encode("ascii")
-    if len(encoded) > 100 or length > _LARGEST_MEMBER:
+    if len(encoded) > 100 or length > MOST_MEMBER_BYTES:
         raise ValueError(f"member {name!r} of {length} bytes does not fit a USTAR header")
     size = b"%011o\0" % length
     checksum = b"%06o\0 " % (_TEMPLATE_SUM + sum(encoded) + sum(size))

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from synthgen.asset_io.catalogue import list_files
 from synthgen.asset_io.images import IMAGE_SUFFIXES
 from synthgen.asset_io.mat5 import read_mat
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_LANDMARK_LIST_BYTES, MOST_LANDMARK_MAT_BYTES
+from synthgen.core.npz import read_npy
 from synthgen.fittings.mat_values import matrix
-from synthgen.fittings.npz_arrays import read_header
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
 
 Array = NDArray[np.float64]
@@ -19,7 +21,6 @@ Array = NDArray[np.float64]
 FIRST_PIXEL = 1.0
 _AFLW19 = 19
 _KEYS = ("data", "bbox", "nameList", "mask_new")
-_MAX_BYTES = 1 << 28
 _TABLE_POINTS = {21: "aflw21", 68: "ibug68"}
 
 
@@ -29,7 +30,7 @@ def read_aflw19(path: Path, found: PhotoPoints) -> None:
     Points whose mask_new is 0 are not visible; (0, 0) and negative ones are none at all.
     Raises AssetError when the file is not that one.
     """
-    values = read_mat(path, _KEYS, _MAX_BYTES)
+    values = read_mat(path, _KEYS, MOST_LANDMARK_MAT_BYTES)
     names = values.get("nameList")
     if not isinstance(names, tuple):
         raise AssetError(f"{path}: nameList is missing or no cell of text; expected AFLWinfo_release.mat")
@@ -77,16 +78,15 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
 
 
 def _table(path: Path) -> NDArray[np.floating]:
-    """The array of a .npy file, its header judged before it is read."""
+    """The array of a .npy file."""
     try:
-        with open(path, "rb") as file:
-            shape, dtype = read_header(file)
-        right = len(shape) == 3 and shape[1] in (2, 3) and shape[2] in _TABLE_POINTS and dtype.kind == "f"
-        if not right:
-            raise AssetError(f"{path}: shape {shape} and type {dtype}, expected floats (N, 2 or 3, 21 or 68)")
-        table: NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return table
+        with open_regular(path) as file:
+            table = read_npy(file, MOST_LANDMARK_LIST_BYTES)
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError) as error:
+    except ValueError as error:
         raise AssetError(f"{path}: not a whole .npy file ({error})") from error
+    right = table.ndim == 3 and table.shape[1] in (2, 3) and table.shape[2] in _TABLE_POINTS and table.dtype.kind == "f"
+    if not right:
+        raise AssetError(f"{path}: shape {table.shape} and type {table.dtype}, expected floats (N, 2 or 3, 21 or 68)")
+    return table

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.limits import MOST_RECTANGLES
 from synthgen.core.seeds import Stream, rng
 from synthgen.geometry.similarity import Similarity, about
-from synthgen.recipe.photo_sections import MOST_RECTANGLES, Augment
+from synthgen.recipe.photo_sections import Augment
 from synthgen.sampling.scene import OccluderParams
 from synthgen.shading.occlude import render_occluders
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.photos import Orientation, photo_size
 from synthgen.core.errors import AssetError
+from synthgen.core.relative_path import path_problem
 from synthgen.fittings.fitting import Box, FittingSet
-from synthgen.fittings.fitting_checks import check_boxes, path_problem
+from synthgen.fittings.fitting_checks import check_boxes
 from synthgen.fittings.json_values import check_keys, number, numbers, points, read_json, text
 from synthgen.fittings.npz_arrays import write_file
 from synthgen.fittings.read_options import Skips
@@ -20,6 +21,7 @@ from synthgen.geometry.rotation import rotation_from_euler
 Array = NDArray[np.float64]
 
 FORMAT = "synthgen-fittings-1"
+FIT_FIRST = "fit a model to them first: synthgen fit LANDMARKS --model MODEL -o fittings.npz"
 KINDS = ("orthographic", "perspective")
 _TOP_KEYS = ("format", "model", "faces", "comment")
 _FACE_KEYS = (
@@ -58,7 +60,10 @@ def load_json(path: Path, skips: Skips, folder: Path, orientation: Orientation) 
     folder: of the photos, asked for the size of those that the file gives none for. orientation: of the photos.
     Raises AssetError when the file as a whole is wrong, or no face is left.
     """
-    content = check_keys(read_json(path), _TOP_KEYS, ("format", "faces"), str(path))
+    content = read_json(path)
+    if isinstance(content, dict) and not content.keys() & {"format", "faces"}:
+        raise AssetError(f"{path}: neither format nor faces, so no fittings; if it holds landmarks, {FIT_FIRST}")
+    content = check_keys(content, _TOP_KEYS, ("format", "faces"), str(path))
     if content["format"] != FORMAT:
         raise AssetError(f"{path}: format: expected {FORMAT!r}, got {content['format']!r}")
     if not isinstance(content["faces"], list):

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_FITTING_JSON_BYTES
 
 Array = NDArray[np.float64]
-
-MAX_BYTES = 2 << 30
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises AssetError when it cannot be read, is no JSON or has a key twice."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise AssetError(f"{path}: more than {MAX_BYTES >> 30} GB; store fittings of this number as .npz")
+        if path.stat().st_size > MOST_FITTING_JSON_BYTES:
+            raise AssetError(
+                f"{path}: more than {MOST_FITTING_JSON_BYTES >> 30} GB; store fittings of this number as .npz"
+            )
         return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_no_duplicates)
     except FileNotFoundError as error:
         raise AssetError(f"{path}: the file does not exist") from error

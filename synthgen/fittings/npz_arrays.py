@@ -2,24 +2,19 @@
 
 import math
 import os
-import warnings
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
-
-MAX_BYTES = 4 << 30  # of one array: a million fittings with 500 numbers each
-_TEXT_LIMIT = 4096  # characters of one text
-_HEADER_BYTES = 1 << 16
+from synthgen.core.limits import MOST_FITTING_ARRAY_BYTES, MOST_FITTING_TEXT
+from synthgen.core.npz import read_npz
 
 Kind = Literal["float64", "int32", "text"]
 
@@ -38,58 +33,25 @@ def read_arrays(path: Path, specs: Mapping[str, ArraySpec], advice: str) -> dict
 
     advice: what kind of file was expected, for messages. Raises AssetError naming file and array for anything else.
     """
+    sizes: dict[str, int] = {}
+
+    def judge(key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if key not in specs:
+            raise AssetError(f"{path}: unknown array {key!r}; expected {advice}")
+        check_declared(path, key, specs[key], dtype, shape, sizes)
+
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _declared_arrays(path, archive, specs, advice)
+        with open_regular(path) as file:
+            arrays = read_npz(file, judge, len(specs) * MOST_FITTING_ARRAY_BYTES)
     except FileNotFoundError as error:
         raise AssetError(f"{path}: the file does not exist; expected {advice}") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, RuntimeError, MemoryError) as error:
-        raise AssetError(f"{path}: damaged or no such file ({error}); expected {advice}") from error
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-
-
-def _declared_arrays(
-    path: Path, archive: zipfile.ZipFile, specs: Mapping[str, ArraySpec], advice: str
-) -> dict[str, NDArray[Any]]:
-    infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    for key in [*(set(specs) - set(infos)), *(set(infos) - set(specs))]:
-        problem = f"array {key!r} is missing ({specs[key].meaning})" if key in specs else f"unknown array {key!r}"
-        raise AssetError(f"{path}: {problem}; expected {advice}")
-    sizes: dict[str, int] = {}
-    for key, info in infos.items():
-        if info.compress_type != zipfile.ZIP_STORED:
-            # What is stored as it is cannot need more memory than it has bytes on disk.
-            raise AssetError(f"{path}: array {key!r} is compressed; expected {advice}")
-        with archive.open(info) as stream:
-            shape, dtype = read_header(stream)
-        check_declared(path, key, specs[key], dtype, shape, sizes)
-        expected = math.prod(shape) * dtype.itemsize
-        if not expected <= info.file_size <= expected + _HEADER_BYTES:
-            raise AssetError(f"{path}: array {key!r} declares {expected} bytes but the file holds {info.file_size}")
-    arrays = {}
-    for key, info in infos.items():
-        with archive.open(info) as stream:
-            arrays[key] = npy.read_array(stream, allow_pickle=False)
+    except ValueError as error:
+        raise AssetError(f"{path}: damaged or no such file ({error}); expected {advice}") from error
+    for key in specs.keys() - arrays.keys():
+        raise AssetError(f"{path}: array {key!r} is missing ({specs[key].meaning}); expected {advice}")
     return arrays
-
-
-def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype that an npy stream declares. Raises ValueError for anything but a whole header.
-
-    NumPy reads damaged headers as if Python 2 had written them, and fails in several ways at that.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            version = npy.read_magic(stream)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read(stream)
-    except (SyntaxError, TokenError, TypeError, KeyError, RecursionError, MemoryError, Warning) as error:
-        raise ValueError(f"not an npy header: {error}") from error
-    if any(size < 0 for size in shape):
-        raise ValueError(f"not an npy header: shape {shape}")
-    return shape, dtype
 
 
 def check_declared(
@@ -100,7 +62,8 @@ def check_declared(
     right_type = dtype.kind == "U" if is_text else (dtype == np.dtype(spec.kind) and dtype.isnative)
     if not right_type:
         raise AssetError(f"{path}: array {key!r} has type {dtype}, expected {spec.kind} ({spec.meaning})")
-    if math.prod(shape) * dtype.itemsize > MAX_BYTES or (is_text and dtype.itemsize > 4 * _TEXT_LIMIT):
+    too_long = is_text and dtype.itemsize > 4 * MOST_FITTING_TEXT
+    if too_long or math.prod(shape) * dtype.itemsize > MOST_FITTING_ARRAY_BYTES:
         raise AssetError(f"{path}: array {key!r} of shape {shape} and type {dtype} is larger than a file may hold")
     wanted = [sizes.setdefault(size, actual) if isinstance(size, str) else size
               for size, actual in zip(spec.shape, shape)]  # fmt: skip

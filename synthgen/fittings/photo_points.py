@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.asset_io.photos import photo_size
 from synthgen.core.errors import AssetError
 from synthgen.fittings.coefficients import LANDMARK_MARGIN, outside_picture, outside_reasons
 from synthgen.fittings.fitting import Box, PhotoLandmarks
@@ -68,7 +67,7 @@ class PhotoPoints:
         if problem:
             raise AssetError(f"photo {photo[:200]!r}: {problem}")
         if photo not in self._sizes:
-            self._sizes[photo] = photo_size(self.folder / photo, self.options.orientation)
+            self._sizes[photo] = self.options.photo_size(self.folder / photo)
         size = self._sizes[photo]
         points = np.where(np.isfinite(stored).all(axis=1, keepdims=True), stored, np.nan) + self.shift
         there: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))

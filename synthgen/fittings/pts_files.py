@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_PTS_BYTES
 from synthgen.fittings.paired_files import paired_files
 from synthgen.fittings.photo_points import PhotoPoints
 
 Array = NDArray[np.float64]
 
 FIRST_PIXEL = 1.0
-_MAX_BYTES = 1 << 16
 _POINTS = 68
 
 
@@ -37,7 +37,7 @@ def read_pts(path: Path) -> Array:
     """(68, 2) as stored: 1-based pixels. Raises AssetError, naming the file, when it is not such a file."""
     try:
         with open(path, "rb") as file:
-            text = file.read(_MAX_BYTES + 1).decode("ascii")
+            text = file.read(MOST_PTS_BYTES + 1).decode("ascii")
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:

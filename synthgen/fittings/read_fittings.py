@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.asset_io.photos import Orientation, photo_size
+from synthgen.asset_io.photos import Orientation
 from synthgen.core.errors import AssetError
 from synthgen.fittings.coefficients import KeyNames, check_counts, find_problems
 from synthgen.fittings.fitting import FittingSet, FittingsRead, select_fittings
 from synthgen.fittings.fitting_file import load_arrays
-from synthgen.fittings.fitting_json import load_json
+from synthgen.fittings.fitting_json import FIT_FIRST, load_json
+from synthgen.fittings.landmark_sets import landmark_format
+from synthgen.fittings.paired_files import files_below
 from synthgen.fittings.read_options import Progress, ReadOptions, Skips
 from synthgen.fittings.tddfa_mat import read_tddfa_folder
 from synthgen.morphable.model import MorphableModel
@@ -31,10 +33,11 @@ def read_fittings(
     model: what the coefficients belong to. photos: folder of the photos, by default the folder itself or that of the
     file. skip_bad: list what cannot be used in the result instead of raising. progress: called with (done, total).
     orientation: what the fittings of photos with an EXIF turn refer to. truncate: use a model with fewer components.
-    Every photo is looked at (its header only); coefficients.find_problems says what else is checked.
+    Every photo is looked at, with skip_bad every pixel of it; coefficients.find_problems says what else is checked.
     Raises AssetError that lists what is wrong.
     """
     source = Path(path)
+    _refuse_landmarks(source)
     options = ReadOptions(skip_bad, None if photos is None else Path(photos), orientation, truncate, progress=progress)
     if source.is_dir():
         return read_tddfa_folder(source, model, options)
@@ -51,7 +54,7 @@ def read_fittings(
     else:
         fittings = load_arrays(source)
     fittings = _for_model(source, fittings, model, truncate)
-    problems = _photo_problems(fittings, folder, options)
+    problems = photo_problems(fittings, folder, options)
     problems |= {
         row: reason for row, reason in find_problems(fittings, model, KeyNames()).items() if row not in problems
     }
@@ -60,6 +63,14 @@ def read_fittings(
     kept = np.array([row for row in range(len(fittings)) if row not in problems], np.int64)
     skipped = skips.finish(len(kept))
     return FittingsRead(select_fittings(fittings, kept), skipped)
+
+
+def _refuse_landmarks(source: Path) -> None:
+    """Raises AssetError for a source of landmarks; JSON tells by its keys, when it is read."""
+    kind = landmark_format(source)
+    if kind in (None, "json") or (source.is_dir() and files_below(source, (".mat",)).by_name):
+        return
+    raise AssetError(f"{source}: these are landmarks ({kind}) without a fitting; {FIT_FIRST}")
 
 
 def _for_model(source: Path, fittings: FittingSet, model: MorphableModel, truncate: bool) -> FittingSet:
@@ -81,7 +92,7 @@ def _for_model(source: Path, fittings: FittingSet, model: MorphableModel, trunca
     )
 
 
-def _photo_problems(fittings: FittingSet, folder: Path, options: ReadOptions) -> dict[int, str]:
+def photo_problems(fittings: FittingSet, folder: Path, options: ReadOptions) -> dict[int, str]:
     """Row -> what is wrong with its photo or mask: not there, not usable, or of another size."""
     problems: dict[int, str] = {}
     seen: dict[str, tuple[int, int] | str] = {}
@@ -89,7 +100,7 @@ def _photo_problems(fittings: FittingSet, folder: Path, options: ReadOptions) ->
     def size_of(name: str) -> tuple[int, int] | str:
         if name not in seen:
             try:
-                seen[name] = photo_size(folder / name, options.orientation)
+                seen[name] = options.photo_size(folder / name)
             except AssetError as error:
                 seen[name] = str(error)
         return seen[name]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen.asset_io.catalogue import problems_error
-from synthgen.asset_io.photos import Orientation
+from synthgen.asset_io.photos import Orientation, photo_size, read_photo
 from synthgen.core.errors import AssetError
 from synthgen.fittings.fitting import Skipped
 
@@ -30,6 +30,17 @@ class ReadOptions:
     truncate: bool = False
     first_pixel: float | None = None
     progress: Progress | None = None
+
+    def photo_size(self, path: Path) -> tuple[int, int]:
+        """(height, width) of a photo or mask. Raises AssetError when it cannot be used.
+
+        Where bad ones are to be skipped it is decoded once: damage that shows only then would end the run that has
+        to draw it, when the set of photos is fixed already.
+        """
+        if not self.skip_bad:
+            return photo_size(path, self.orientation)
+        height, width = read_photo(path, self.orientation).shape[:2]
+        return height, width
 
     def report(self, done: int, total: int) -> None:
         """Tells the caller how far reading is."""

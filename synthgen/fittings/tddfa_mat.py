@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.asset_io.mat5 import Variable, read_mat
-from synthgen.asset_io.photos import photo_size
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_FITTING_MAT_BYTES
 from synthgen.fittings.coefficients import KeyNames, check_counts, find_problems, in_model_unit
 from synthgen.fittings.fitting import FittingSet, FittingsRead, select_fittings
 from synthgen.fittings.mat_values import matrix, vector
@@ -39,7 +39,6 @@ KEYS = KeyNames(
 # Folders of the releases that hold no fittings.
 _OTHER_FOLDERS = ("landmarks", "Code")
 _VARIABLES = ("Pose_Para", "Shape_Para", "Exp_Para", "pt2d", "pt3d_68")
-_MAX_BYTES = 1 << 20  # a file of the releases has about 6 kB
 _MICROMETRES_PER_MM = 1000.0
 # MATLAB's first pixel is 1, ours 0.5.
 _FIRST_PIXEL = 0.5
@@ -79,9 +78,9 @@ def read_tddfa_folder(folder: str | Path, model: MorphableModel, options: ReadOp
     pairs = paired_files(root, ".mat", options.photos, skips, _OTHER_FOLDERS)
     reader = _FaceReader(root, model, options)
     faces = []
-    for number, (name, _, photo) in enumerate(pairs):
+    for number, (name, file, photo) in enumerate(pairs):
         try:
-            faces.append(reader.read(name, photo))
+            faces.append(reader.read(name, file, photo))
         except AssetError as error:
             skips.add(name, str(error))
         options.report(number + 1, len(pairs))
@@ -108,10 +107,10 @@ class _FaceReader:
         self._original_points: dict[str, Array] = {}
         self._listed: dict[Path, frozenset[str]] = {}
 
-    def read(self, name: str, photo: str) -> _StoredFace:
+    def read(self, name: str, file: str, photo: str) -> _StoredFace:
         """One fitting. Raises AssetError naming file and key."""
-        path = self._root / f"{name}.mat"
-        values = read_mat(path, _VARIABLES, _MAX_BYTES)
+        path = self._root / file
+        values = read_mat(path, _VARIABLES, MOST_FITTING_MAT_BYTES)
         pose = vector(path, values, "Pose_Para", 7)
         shape = vector(path, values, "Shape_Para")
         expression = vector(path, values, "Exp_Para")
@@ -122,7 +121,7 @@ class _FaceReader:
         return _StoredFace(
             name=name,
             photo=photo,
-            size=photo_size(self._photos / photo, self._options.orientation),
+            size=self._options.photo_size(self._photos / photo),
             pose=pose,
             shape=shape[: len(self._model.identity_basis)],
             expression=expression[: len(self._model.expression_basis)],
@@ -132,16 +131,17 @@ class _FaceReader:
     def _landmarks(self, name: str, path: Path, values: dict[str, Variable]) -> Array:
         """(68, 2) stored points, NaN where the file has none."""
         if "pt3d_68" in values:
-            return matrix(path, values, "pt3d_68", (3, 68))[:2].T
+            return _finite(path, "pt3d_68", matrix(path, values, "pt3d_68", (3, 68))[:2].T)
         separate = path.parent.parent / "landmarks" / path.parent.name / f"{path.stem}_pts.mat"
         own = matrix(path, values, "pt2d", (2, 68)).T if "pt2d" in values else None
         if own is not None:
             self._original_points[name] = own
         if separate.name in self._files_in(separate.parent):
-            return matrix(separate, read_mat(separate, ("pts_3d",), _MAX_BYTES), "pts_3d", (68, 2))
+            stored = read_mat(separate, ("pts_3d",), MOST_FITTING_MAT_BYTES)
+            return _finite(separate, "pts_3d", matrix(separate, stored, "pts_3d", (68, 2)))
         if own is None or self._is_repeated(name, own):
             return np.full((68, 2), np.nan)
-        return own
+        return _finite(path, "pt2d", own)
 
     def _is_repeated(self, name: str, points: Array) -> bool:
         """Whether these are the points of the picture that this one was profiled from."""
@@ -157,6 +157,17 @@ class _FaceReader:
         if folder not in self._listed:
             self._listed[folder] = frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
         return self._listed[folder]
+
+
+def _finite(path: Path, key: str, points: Array) -> Array:
+    """The points (68, 2). Raises AssetError for one that is NaN or infinite: these formats have no missing points."""
+    wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if len(wrong):
+        raise AssetError(
+            f"{path}: {key}: point {wrong[0]} is not finite (so are {len(wrong)} of 68); where a face has no landmarks "
+            f"the file has no {key}"
+        )
+    return points
 
 
 def _fitting_set(faces: list[_StoredFace], model: MorphableModel) -> FittingSet:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_LANDMARK_LIST_BYTES
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
 
 # The release does not say; its points are floating-point pixels of a tool that counts from 0.
@@ -12,7 +13,6 @@ FIRST_PIXEL = 0.0
 _POINTS = 98
 _WITH_ATTRIBUTES = 2 * _POINTS + 4 + 6 + 1  # list_98pt_rect_attr_*.txt
 _POINTS_ONLY = 2 * _POINTS + 1  # list_98pt_test*.txt
-_MAX_BYTES = 1 << 28  # the training list has 13 MB
 
 
 def read_wflw_list(path: Path, found: PhotoPoints) -> None:
@@ -21,8 +21,8 @@ def read_wflw_list(path: Path, found: PhotoPoints) -> None:
     Raises AssetError when the file cannot be read.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise AssetError(f"{path}: more than {_MAX_BYTES >> 20} MB is no WFLW list")
+        if path.stat().st_size > MOST_LANDMARK_LIST_BYTES:
+            raise AssetError(f"{path}: more than {MOST_LANDMARK_LIST_BYTES >> 20} MB is no WFLW list")
         lines = path.read_text("utf-8").splitlines()
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error

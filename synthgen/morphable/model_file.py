@@ -6,26 +6,24 @@ large is allocated for a wrong or hostile file), then the numbers.
 
 import math
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_LANDMARK_SETS, MOST_MODEL_ARRAY_BYTES, MOST_MODEL_TEXT
+from synthgen.core.npz import read_npz
 from synthgen.morphable.model import ExpressionUnit, MorphableModel
 from synthgen.morphable.template import SurfacePoints, Template
 
 FORMAT = "synthgen-model-2"
-MAX_BYTES = 4 << 30  # of one array; the largest known model (BFM 2019) needs 0.6 GB
 EXTENT_MM = (80.0, 1000.0)  # longest side of the mean: from a face without its rim to a bust
-_TEXT_LIMIT = 1 << 16  # characters of a text value
 _LANDMARK_PREFIX = "landmarks/"
 
 Kind = Literal["float32", "int32", "uint8", "text"]
@@ -102,60 +100,27 @@ def load_model(path: str | os.PathLike[str]) -> MorphableModel:
     Raises ModelError, naming the file, the array and what was expected, for anything else.
     """
     source = Path(path)
+    sizes: dict[str, int] = {}
+
+    def judge(key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        _check_declared(source, key, dtype, shape, sizes)
+
     try:
-        with zipfile.ZipFile(source) as archive:
-            arrays = _read_arrays(source, archive)
+        with open_regular(source) as file:
+            arrays = read_npz(file, judge, len(ARRAYS) * MOST_MODEL_ARRAY_BYTES)
     except FileNotFoundError as error:
         raise ModelError(f"{source}: model file not found; make one with `synthgen model import`") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise ModelError(
-            f"{source}: not a whole model file ({error}); expected an npz written by `synthgen model import`: "
-            "it may be truncated or damaged, import it again"
-        ) from error
     except OSError as error:
         raise ModelError(f"{source}: cannot read the model file: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(
+            f"{source}: not a whole model file ({error}); expected an npz written by `synthgen model import`: it may "
+            "be truncated or damaged, import it again"
+        ) from error
+    for key in [key for key in ARRAYS if key not in arrays]:
+        raise ModelError(f"{source}: array {key!r} is missing; expected {ARRAYS[key].meaning}")
     _check_values(source, arrays)
     return _model_of(arrays)
-
-
-def _read_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
-    """Every array, its header checked against the declaration before its data are allocated."""
-    infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    missing = sorted(set(ARRAYS) - set(infos))
-    if missing:
-        raise ModelError(f"{path}: array {missing[0]!r} is missing; expected {ARRAYS[missing[0]].meaning}")
-    sizes: dict[str, int] = {}
-    for key, info in infos.items():
-        if info.compress_type != zipfile.ZIP_STORED:
-            # `save_model` does not compress; refusing others bounds what a file can allocate by its size on disk.
-            raise ModelError(f"{path}: array {key!r} is compressed; expected a file written by `synthgen model import`")
-        with archive.open(info) as stream:
-            shape, dtype = _read_header(path, key, stream)
-        _check_declared(path, key, dtype, shape, sizes)
-        expected = math.prod(shape) * dtype.itemsize
-        if not expected <= info.file_size <= expected + (1 << 16):
-            raise ModelError(f"{path}: array {key!r} declares {expected} bytes but the file holds {info.file_size}")
-    arrays = {}
-    for key, info in infos.items():
-        with archive.open(info) as stream:
-            try:
-                arrays[key] = npy.read_array(stream, allow_pickle=False)
-            except ValueError as error:
-                raise ModelError(f"{path}: array {key!r} cannot be read: {error}") from error
-    return arrays
-
-
-def _read_header(path: Path, key: str, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype that an npy member declares."""
-    try:
-        version = npy.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"npy version {version}")
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _fortran, dtype = read(stream)
-    except (ValueError, SyntaxError, TokenError) as error:  # a damaged header can be no Python literal
-        raise ModelError(f"{path}: array {key!r} is not an npy array: {error}") from error
-    return shape, dtype
 
 
 def _spec_of(path: Path, key: str) -> tuple[ArraySpec, str]:
@@ -175,7 +140,7 @@ def _check_declared(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int
     right_type = dtype.kind == "U" if is_text else (dtype == np.dtype(spec.kind) and dtype.isnative)
     if not right_type:
         raise ModelError(f"{path}: array {key!r} has type {dtype}, expected {spec.kind} ({spec.meaning})")
-    if math.prod(shape) * dtype.itemsize > MAX_BYTES or (is_text and dtype.itemsize > 4 * _TEXT_LIMIT):
+    if math.prod(shape) * dtype.itemsize > MOST_MODEL_ARRAY_BYTES or (is_text and dtype.itemsize > 4 * MOST_MODEL_TEXT):
         raise ModelError(f"{path}: array {key!r} of shape {shape} and type {dtype} is larger than any model needs")
     wanted = [sizes.setdefault(prefix + size, actual) if isinstance(size, str) else size
               for size, actual in zip(spec.shape, shape)]  # fmt: skip
@@ -244,6 +209,8 @@ def _check_extent(path: Path, mean: NDArray[Any]) -> None:
 def _check_landmarks(path: Path, arrays: dict[str, NDArray[Any]], triangle_count: int) -> None:
     """Raises ModelError unless every landmark set is whole and lies on the mesh, and ibug68 is among them."""
     names = {key.split("/")[1] for key in arrays if key.startswith(_LANDMARK_PREFIX)}
+    if len(names) > MOST_LANDMARK_SETS:
+        raise ModelError(f"{path}: {len(names)} sets of landmarks, expected at most {MOST_LANDMARK_SETS}")
     for name in sorted(names | {"ibug68"}):
         keys = [f"{_LANDMARK_PREFIX}{name}/{field}" for field in LANDMARK_ARRAYS]
         for key in keys:

@@ -1,8 +1,12 @@
-"""Files appear under their final name only when they are whole: temporary name, fsync, rename, fsync of the folder.
+"""Files appear under their final name only when they are whole, and once.
 
+In a folder: temporary name, fsync, rename, fsync of the folder. In an object store, where an object appears whole:
+put-if-absent, so that of two writers of a shard one wins and the other finds equal bytes.
 `open_store` gives a folder of this computer or, for a URL, an object store through fsspec.
 """
 
+import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -10,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from synthgen.core.errors import DatasetError
-from synthgen.dataset.whole_file import TEMPORARY_PREFIX, create_whole, write_error
+from synthgen.dataset.whole_file import TEMPORARY_PREFIX, create_whole, write_error, writer_token
 from synthgen.dataset.writer import ByteSink
 
 
@@ -19,8 +23,11 @@ class Store(Protocol):
 
     location: str
 
-    def create(self, name: str) -> AbstractContextManager[ByteSink]:
-        """A sink; the file appears when the block ends, and not if it raises."""
+    def create(self, name: str, once: bool = False) -> AbstractContextManager[ByteSink]:
+        """A sink; the file appears when the block ends, and not if it raises.
+
+        once: for files that all writers make alike; where the store can, it refuses to replace one by other bytes.
+        """
 
     def read(self, name: str) -> bytes | None:
         """Content of a file, None when there is none."""
@@ -43,8 +50,8 @@ class LocalStore:
         self.folder = folder
 
     @contextmanager
-    def create(self, name: str) -> Iterator[ByteSink]:
-        """See `Store.create`."""
+    def create(self, name: str, once: bool = False) -> Iterator[ByteSink]:
+        """See `Store.create`; a rename replaces whatever is there, which for equal bytes changes nothing."""
         with create_whole(self.folder / name) as stream:
             yield stream
 
@@ -76,6 +83,10 @@ class LocalStore:
             (self.folder / name).unlink()
 
 
+# Protocols whose objects appear whole and can be put only if absent.
+OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "memory"}
+
+
 class RemoteStore:
     """A folder of an object store or another file system that fsspec knows."""
 
@@ -89,20 +100,47 @@ class RemoteStore:
             raise DatasetError(f"{url} cannot be opened: {error}") from error
         self.location = url
         self._root = root.rstrip("/")
+        protocol = self._system.protocol
+        names = (protocol,) if isinstance(protocol, str) else protocol
+        self._puts_whole = bool(OBJECT_STORES & set(names))
 
     @contextmanager
-    def create(self, name: str) -> Iterator[ByteSink]:
-        """See `Store.create`: written here, sent under a temporary name, then moved."""
+    def create(self, name: str, once: bool = False) -> Iterator[ByteSink]:
+        """See `Store.create`: written here, then put whole, or sent under a temporary name and moved."""
         with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
             local = Path(folder) / name
             with create_whole(local) as sink:
                 yield sink
             try:
-                sent = f"{self._root}/{TEMPORARY_PREFIX}{name}"
-                self._system.put_file(str(local), sent)
-                self._system.mv(sent, f"{self._root}/{name}")
+                self._send(local, name, once)
             except OSError as error:
                 raise write_error(f"{self.location.rstrip('/')}/{name}", error) from error
+
+    def _send(self, local: Path, name: str, once: bool) -> None:
+        target = f"{self._root}/{name}"
+        if not self._puts_whole:
+            sent = f"{self._root}/{TEMPORARY_PREFIX}{name}-{writer_token(os.getpid())}"
+            self._system.put_file(str(local), sent)
+            self._system.mv(sent, target)
+            return
+        try:
+            self._system.put_file(str(local), target, mode="create" if once else "overwrite")
+        except FileExistsError:
+            if self.read(name) != local.read_bytes():
+                raise DatasetError(
+                    f"{self.location.rstrip('/')}/{name} appeared with other content while it was built; "
+                    "another program writes there, choose another output"
+                ) from None
+
+    def put_if_absent(self, name: str, content: bytes) -> bool:
+        """Write a small file unless there is one; returns whether it was written. Raises DatasetError."""
+        try:
+            self._system.pipe_file(f"{self._root}/{name}", content, mode="create")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise write_error(f"{self.location.rstrip('/')}/{name}", error) from error
+        return True
 
     def read(self, name: str) -> bytes | None:
         """See `Store.read`."""
@@ -145,19 +183,40 @@ def open_store(location: str | Path) -> Store:
     return LocalStore(folder)
 
 
-def publish_bytes(store: Store, name: str, content: bytes) -> None:
-    """Write a whole file at once."""
-    with store.create(name) as stream:
+def publish_bytes(store: Store, name: str, content: bytes, once: bool = False) -> None:
+    """Write a whole file at once; `once` as in `Store.create`."""
+    with store.create(name, once) as stream:
         stream.write(content)
 
 
 def sweep_temporary(store: Store, pid: int | None = None) -> int:
-    """Delete what interrupted runs (or process `pid`) left under temporary names; returns how many.
+    """Delete what interrupted runs (or process `pid` of this computer) left under temporary names; returns how many.
 
     Without pid, call only while holding the lock.
     """
-    ending = "" if pid is None else f"-{pid}"
+    ending = "" if pid is None else f"-{writer_token(pid)}"
     stale = [name for name in store.names() if name.startswith(TEMPORARY_PREFIX) and name.endswith(ending)]
     for name in stale:
         store.remove(name)
     return len(stale)
+
+
+def sweep_own(store: Store) -> int:
+    """Delete temporary files of processes of this computer that are gone; returns how many."""
+    here = writer_token(0).removesuffix("0")
+    owned = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}.*-{re.escape(here)}(\d+)")
+    stale = [name for name in store.names() if (found := owned.fullmatch(name)) and not is_alive(int(found[1]))]
+    for name in stale:
+        store.remove(name)
+    return len(stale)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this computer has a process with this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,41 +1,41 @@
 """`generate`: a recipe becomes a dataset folder, on this computer, resumable at any point."""
 
-import hashlib
-import re
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
-from synthgen.core.errors import DatasetError, FingerprintError, UsageError
+from synthgen.core.errors import UsageError
 from synthgen.dataset.index import index_file, shard_file
-from synthgen.dataset.manifest import (
-    MANIFEST_FILE,
-    SOURCE_FOLDER,
-    TABLE_FILE,
-    TEMPLATE_FILE,
-    Manifest,
-    ShardRange,
-    manifest_from_json,
-    manifest_to_json,
-)
+from synthgen.dataset.manifest import TABLE_FILE, Manifest, ShardRange
 from synthgen.dataset.reader import open_dataset
-from synthgen.dataset.table import build_table, table_to_parquet
+from synthgen.dataset.table import write_table
+from synthgen.pipeline.attempts import Failed, FailureBudget
 from synthgen.pipeline.build_shard import Stamp
-from synthgen.pipeline.lock import RunLock
-from synthgen.pipeline.plan import plan_shards, sound_index
-from synthgen.pipeline.publish import LocalStore, Store, open_store, publish_bytes, sweep_temporary
+from synthgen.pipeline.cluster import ClusterSpec
+from synthgen.pipeline.lock import run_lock
+from synthgen.pipeline.output_folder import (
+    existing_manifest,
+    make_manifest,
+    refuse_foreign_folder,
+    refuse_other_recipe,
+    shared_location,
+    wait_until_visible,
+    write_manifest,
+)
+from synthgen.pipeline.plan import ShardPlan, missing_shards, plan_shards, sound_index
+from synthgen.pipeline.publish import LocalStore, Store, open_store, sweep_own, sweep_temporary
+from synthgen.pipeline.quarantine import Quarantined, quarantine_error, quarantined, read_quarantine, write_quarantine
 from synthgen.pipeline.renderers import sample_count
-from synthgen.pipeline.session import RendererFacts, RendererSpec
+from synthgen.pipeline.run_log import RunLog
+from synthgen.pipeline.session import RendererSpec
 from synthgen.pipeline.signals import terminable
-from synthgen.pipeline.versions import cpu_family, library_versions
-from synthgen.pipeline.worker import Finished
-from synthgen.pipeline.workers import InlinePool, Pool, WorkerPool
-from synthgen.recipe.fingerprint import canonical_recipe, difference, fingerprint
+from synthgen.pipeline.worker import Finished, Working
+from synthgen.pipeline.workers import InlinePool, Pool, WorkerLimits, WorkerPool
 from synthgen.recipe.schema import Recipe
-
-_OWN_FILE = re.compile(rf"shard-\d{{6,}}\.(tar|json)|{re.escape(TABLE_FILE)}|{re.escape(TEMPLATE_FILE)}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,11 @@ class GenerateOptions:
 
     count: samples, None for the recipe's; workers: processes, 0 renders in this process; device: "cpu" or "cuda",
     whose labels agree within the tolerances of the label table; resume: go on with what the folder holds;
-    factory: the renderer, "module:function", None for that of the recipe's kind.
+    factory: the renderer, "module:function", None for that of the recipe's kind; cluster: run on Dask instead of
+    processes of this run; budget: how many failures are borne; limits: when a worker process is replaced;
+    lock: "own" (nobody else may build here), "break" (take over the lock of another computer that is gone) or "join"
+    (help a run that goes on: shards that both build have equal bytes); only: build these shards, whatever is there,
+    and no others.
     """
 
     count: int | None = None
@@ -52,12 +56,18 @@ class GenerateOptions:
     device: str = "cpu"
     resume: bool = False
     factory: str | None = None
+    cluster: ClusterSpec | None = None
+    budget: FailureBudget = FailureBudget()
+    limits: WorkerLimits = WorkerLimits()
+    lock: Literal["own", "break", "join"] = "own"
+    only: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where a run stands. present_samples: of earlier runs; done_samples: of this run; bytes: written by this run;
-    done_shards, total_shards: of the whole dataset; restarts: workers that died and were replaced."""
+    done_shards, total_shards: of the whole dataset; restarts: workers that died and were replaced; failed: tries of
+    shards that failed; quarantined: shards that were given up."""
 
     present_samples: int
     done_samples: int
@@ -66,12 +76,15 @@ class Progress:
     done_shards: int
     total_shards: int
     restarts: int = 0
+    failed: int = 0
+    quarantined: int = 0
 
 
 @dataclass(frozen=True)
 class RunSummary:
     """What a run did. seconds: wall time; stage_seconds: stage -> seconds summed over workers; bytes: of the tars
-    written by this run; peak_bytes: largest resident memory of a worker."""
+    written by this run; peak_bytes: largest resident memory of a worker; cpu_families: those that built it, among which
+    labels agree within the tolerances of the label table only."""
 
     path: str
     fingerprint: str
@@ -84,6 +97,7 @@ class RunSummary:
     stage_seconds: dict[str, float]
     restarts: int
     peak_bytes: int
+    cpu_families: tuple[str, ...] = ()
 
 
 def generate(
@@ -95,8 +109,8 @@ def generate(
     """Build the dataset of a recipe in folder (or URL) `out`.
 
     progress: called after each block of each worker. Raises SynthgenError for anything a user can mend;
-    KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM, when workers are stopped and temporary files
-    removed.
+    QuarantineError when everything but some shards could be built; KeyboardInterrupt after Ctrl-C and SystemExit(143)
+    after SIGTERM, when workers are stopped and temporary files removed.
     """
     options = options or GenerateOptions()
     started = perf_counter()
@@ -105,22 +119,31 @@ def generate(
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}, expected 0 or more")
     store = open_store(out)
-    _refuse_foreign_folder(store, options.resume)
+    going_on = options.resume or options.lock == "join"
+    refuse_foreign_folder(store, going_on)
     with ExitStack() as stack:
         stack.enter_context(terminable())
-        if isinstance(store, LocalStore):
-            stack.enter_context(RunLock(store.folder))
-        stack.callback(sweep_temporary, store)
-        sweep_temporary(store)
-        existing = _existing_manifest(store)
-        _refuse_other_recipe(store, existing, recipe, count, options.resume)
+        if options.lock != "join":
+            stack.enter_context(run_lock(store, options.lock == "break"))
+            sweep_temporary(store)
+        stack.callback(sweep_own, store)
+        existing = existing_manifest(store)
+        refuse_other_recipe(store, existing, recipe, count, going_on)
+        if options.lock == "join" and existing is None:
+            raise UsageError(f"{store.location} holds no dataset to join; start one without --join")
+        log = stack.enter_context(RunLog(store.folder if isinstance(store, LocalStore) else None))
         pool = stack.enter_context(_open_pool(recipe, store, options, len(plan)))
-        manifest, facts = _make_manifest(recipe, count, pool.facts())
-        _write_manifest(store, existing, manifest, facts)
-        run = _Run(store, manifest, plan, options.device, progress)
-        run.build_missing(pool)
+        facts = pool.facts()
+        manifest = make_manifest(recipe, count, facts)
+        write_manifest(store, existing, manifest, facts)
+        log.note("start", workers=options.workers, device=options.device, versions=manifest.versions)
+        run = _Run(store, manifest, options, progress, log)
+        run.build_missing(pool, plan)
+        summary = run.summary(perf_counter() - started)
+        log.note("end", built_samples=summary.built_samples, seconds=summary.seconds, restarts=summary.restarts)
+        run.raise_if_incomplete()
         _write_table(store, run.built_shards > 0)
-        return run.summary(perf_counter() - started)
+        return summary
 
 
 class _Run:
@@ -130,36 +153,64 @@ class _Run:
         self,
         store: Store,
         manifest: Manifest,
-        plan: list[ShardRange],
-        device: str,
+        options: GenerateOptions,
         progress: Callable[[Progress], None] | None,
+        log: RunLog,
     ) -> None:
         self._store = store
         self._manifest = manifest
+        self._options = options
         self._progress = progress
-        self._stamp = Stamp(manifest.fingerprint, {**manifest.versions, "device": device})
-        self._todo = [planned for planned in plan if sound_index(store, manifest, planned) is None]
-        self._present = len(plan) - len(self._todo)
-        missing = sum(planned.stop - planned.start for planned in self._todo)
-        self._state = Progress(manifest.count - missing, 0, manifest.count, 0, self._present, len(plan))
+        self._log = log
+        self._stamp = Stamp(manifest.fingerprint, {**manifest.versions, "device": options.device})
+        self._state = Progress(0, 0, manifest.count, 0, 0, manifest.shards)
         self._in_flight: dict[int, tuple[int, int]] = {}
         self._stages: dict[str, float] = {}
         self._finished_samples = 0
         self._peak = 0
+        self._present = 0
+        self._quarantined: list[Quarantined] = []
+        self._given: Collection[int] = ()
+        self._first_failure: Failed | None = None
+        self._families = {manifest.cpu_family}
         self.built_shards = 0
 
-    def build_missing(self, pool: Pool) -> None:
+    def build_missing(self, pool: Pool, plan: ShardPlan) -> None:
         """Build every shard that is not there."""
-        for planned in self._todo:  # what was there is damaged or belongs to nothing
-            self._store.remove(index_file(planned.shard))
-            self._store.remove(shard_file(planned.shard))
+        todo, left = missing_shards(self._store, self._manifest, plan, self._options.only)
+        self._given = range(len(plan)) if self._options.only is None else self._options.only
+        self._present = len(plan) - len(todo)
+        missing = sum(plan[shard].stop - plan[shard].start for shard in todo)
+        self._state = replace(self._state, present_samples=self._manifest.count - missing)
+        if self._options.lock != "join":
+            for shard in left:  # what was there is damaged or belongs to nothing
+                self._store.remove(index_file(shard))
+                self._store.remove(shard_file(shard))
         self._report(pool.restarts)
-        for event in pool.build(self._todo, self._stamp):
-            if isinstance(event, Finished):
-                self._finish(event)
-            else:
-                self._in_flight[event.shard] = (event.samples, event.bytes)
-            self._report(pool.restarts)
+        with closing(pool.build(self._still_missing(plan, todo), self._stamp)) as events:
+            for event in events:
+                self._follow(event, pool.restarts)
+
+    def _still_missing(self, plan: ShardPlan, todo: "array[int]") -> Iterator[ShardRange]:
+        """The shards to build; one that joins another run begins elsewhere and leaves out what appeared meanwhile."""
+        if self._options.lock != "join":
+            yield from (plan[shard] for shard in todo)
+            return
+        middle = len(todo) // 2
+        for shard in [*todo[middle:], *todo[:middle]]:
+            if sound_index(self._store, self._manifest, plan[shard]) is None:
+                yield plan[shard]
+
+    def _follow(self, event: Working | Finished | Failed, restarts: int) -> None:
+        if restarts > self._state.restarts:
+            self._log.note("restart", restarts=restarts)
+        if isinstance(event, Finished):
+            self._finish(event)
+        elif isinstance(event, Failed):
+            self._note_failure(event)
+        else:
+            self._in_flight[event.shard] = (event.samples, event.bytes)
+        self._report(restarts)
 
     def summary(self, seconds: float) -> RunSummary:
         """What was done."""
@@ -175,16 +226,47 @@ class _Run:
             stage_seconds=self._stages,
             restarts=self._state.restarts,
             peak_bytes=self._peak,
+            cpu_families=tuple(sorted(self._families)),
         )
 
+    def raise_if_incomplete(self) -> None:
+        """Raises QuarantineError when shards were given up; the error itself when no shard escaped it."""
+        earlier = [entry for entry in read_quarantine(self._store) if entry.shard not in self._given]
+        write_quarantine(self._store, [*earlier, *self._quarantined])
+        if not self._quarantined:
+            return
+        if self.built_shards + self._present == 0 and self._first_failure is not None:
+            raise self._first_failure.error()
+        present = self._state.present_samples + self._finished_samples
+        raise quarantine_error(self._quarantined, self._store.location, present, self._manifest.count)
+
     def _finish(self, event: Finished) -> None:
+        if self._options.cluster is not None:
+            wait_until_visible(self._store, shard_file(event.shard), event.bytes, event.worker)
         self._in_flight.pop(event.shard, None)
         self._finished_samples += event.samples
         self.built_shards += 1
         self._peak = max(self._peak, event.peak_bytes)
+        self._families |= {event.cpu_family} - {""}
         self._state = replace(self._state, bytes=self._state.bytes + event.bytes)
         for stage, seconds in event.seconds.items():
             self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+        self._log.note("shard", **asdict(event))
+
+    def _note_failure(self, event: Failed) -> None:
+        shard = event.planned.shard
+        self._in_flight.pop(shard, None)
+        self._first_failure = self._first_failure or event
+        self._log.note("failed", shard=shard, attempt=event.attempt, reason=event.reason)
+        self._state = replace(self._state, failed=self._state.failed + 1)
+        if not event.final:
+            return
+        record = quarantined(event, self._store.location)
+        self._quarantined.append(record)
+        self._log.note("quarantined", **asdict(record))
+        self._state = replace(self._state, quarantined=len(self._quarantined))
+        if len(self._quarantined) > self._options.budget.quarantined:
+            self.raise_if_incomplete()
 
     def _report(self, restarts: int) -> None:
         self._state = replace(self._state, done_shards=self._present + self.built_shards, restarts=restarts)
@@ -196,88 +278,20 @@ class _Run:
 
 def _open_pool(recipe: Recipe, store: Store, options: GenerateOptions, shards: int) -> Pool:
     spec = RendererSpec(recipe, options.device, options.factory)
+    if options.cluster is not None:
+        from synthgen.pipeline.run_dask import DaskPool
+
+        return DaskPool(spec, shared_location(store), options.cluster, options.budget)
     if options.workers == 0:
         return InlinePool(spec, store.location)
-    return WorkerPool(spec, store.location, min(options.workers, shards))
-
-
-def _refuse_foreign_folder(store: Store, resume: bool) -> None:
-    names = [name for name in store.names() if not name.startswith(".") and name != SOURCE_FOLDER]
-    if resume and all(_OWN_FILE.fullmatch(name) for name in names):
-        return  # a dataset whose manifest was lost: its shards are kept when they fit
-    if names and MANIFEST_FILE not in names:
-        raise DatasetError(
-            f"{store.location} is not empty and is not a synthgen dataset (it holds {names[0]!r}); "
-            "choose an empty or new output folder"
-        )
-
-
-def _existing_manifest(store: Store) -> Manifest | None:
-    data = store.read(MANIFEST_FILE)
-    return None if data is None else manifest_from_json(data, f"{store.location}/{MANIFEST_FILE}")
-
-
-def _refuse_other_recipe(store: Store, existing: Manifest | None, recipe: Recipe, count: int, resume: bool) -> None:
-    """What can be told before the renderer is open, which takes seconds."""
-    if existing is None:
-        return
-    lines = difference(existing.canonical, canonical_recipe(recipe))
-    if lines:
-        raise _other_dataset(store, lines)
-    for name, found, asked in (
-        ("count", existing.count, count),
-        ("shard_size", existing.shard_size, recipe.shard_size),
-    ):
-        if found != asked:
-            raise DatasetError(
-                f"{store.location} was planned with {name} {found}, not {asked}; use {found} to resume it"
-            )
-    if not resume:
-        raise DatasetError(
-            f"{store.location} already holds this dataset; add --resume to finish it, or choose another output folder"
-        )
-
-
-def _other_dataset(store: Store, lines: list[str]) -> FingerprintError:
-    listed = "\n".join(f"  {line}" for line in lines)
-    return FingerprintError(
-        f"{store.location} holds a dataset of another recipe or version (there -> now):\n{listed}\n"
-        "choose another output folder, or use the recipe that made it"
-    )
-
-
-def _make_manifest(recipe: Recipe, count: int, facts: RendererFacts) -> tuple[Manifest, RendererFacts]:
-    versions = dict(library_versions())
-    manifest = Manifest(
-        recipe=recipe.model_dump(mode="json"),
-        canonical=canonical_recipe(recipe),
-        fingerprint=fingerprint(recipe, facts.asset_hashes, versions),
-        assets=facts.assets,
-        versions=versions,
-        cpu_family=cpu_family(),
-        count=count,
-        shard_size=recipe.shard_size,
-        template_sha256=hashlib.sha256(facts.template).hexdigest(),
-    )
-    return manifest, facts
-
-
-def _write_manifest(store: Store, existing: Manifest | None, manifest: Manifest, facts: RendererFacts) -> None:
-    if existing is None:
-        publish_bytes(store, MANIFEST_FILE, manifest_to_json(manifest))
-    elif existing.fingerprint != manifest.fingerprint:
-        old = {**existing.versions, **{str(asset["id"]): asset["sha256"] for asset in existing.assets}}
-        raise _other_dataset(store, difference(old, {**manifest.versions, **facts.asset_hashes}))
-    elif existing.template_sha256 != manifest.template_sha256:
-        raise _other_dataset(store, [f"template.npz: {existing.template_sha256} -> {manifest.template_sha256}"])
-    stored = store.read(TEMPLATE_FILE)
-    if stored != facts.template:
-        publish_bytes(store, TEMPLATE_FILE, facts.template)
+    return WorkerPool(spec, store.location, min(options.workers, shards), options.budget, options.limits)
 
 
 def _write_table(store: Store, changed: bool) -> None:
-    """The table is derived: for a remote store it is left to the reader."""
-    if isinstance(store, LocalStore) and (changed or store.size(TABLE_FILE) is None):
-        dataset = open_dataset(store.folder)
-        publish_bytes(store, TABLE_FILE, table_to_parquet(build_table(dataset)))
-        dataset.close()
+    """The table is derived: for a remote store it is left to the reader, and an incomplete dataset has none."""
+    if not isinstance(store, LocalStore) or not (changed or store.size(TABLE_FILE) is None):
+        return
+    dataset = open_dataset(store.folder, allow_incomplete=True)
+    if dataset.complete:
+        write_table(dataset, store.folder / TABLE_FILE)
+    dataset.close()

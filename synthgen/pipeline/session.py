@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from synthgen.core.errors import DatasetError, UsageError
 from synthgen.dataset.derived import TemplateArrays, template_to_npz
-from synthgen.dataset.index import index_file, index_to_json
+from synthgen.dataset.index import index_file, index_to_json, shard_file
 from synthgen.dataset.layout import layout_of_recipe
 from synthgen.dataset.manifest import ShardRange
 from synthgen.dataset.sample import Sample
@@ -82,10 +82,10 @@ class Session:
 
     def build(self, planned: ShardRange, stamp: Stamp, on_block: Any = None) -> BuiltShard:
         """Build a shard and publish it, then its index. Raises SynthgenError; nothing half-written stays."""
-        name = f"shard-{planned.shard:06d}.tar"
-        with self._store.create(name) as sink:
+        name = shard_file(planned.shard)
+        with self._store.create(name, once=True) as sink:
             built = build_shard(self._render, planned, self._layout, stamp, sink, on_block)
-        publish_bytes(self._store, index_file(planned.shard), index_to_json(built.index))
+        publish_bytes(self._store, index_file(planned.shard), index_to_json(built.index), once=True)
         if self._store.size(name) != built.index.bytes:
             raise DatasetError(f"{self._store.location}/{name} was changed by someone else while it was written")
         return built

@@ -11,6 +11,7 @@ from synthgen.dataset.reader import load_manifest
 from synthgen.pipeline.lock import lock_owner
 from synthgen.pipeline.plan import plan_shards, sound_index
 from synthgen.pipeline.publish import LocalStore
+from synthgen.pipeline.quarantine import Quarantined, read_quarantine
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class DatasetStatus:
 
     samples, bytes: of the finished shards; missing: numbers of planned shards that are not there; unsound: numbers of
     shards whose files are there but do not fit their index; running: {"pid", "host", "age"} of the run that holds the
-    folder, None when none does; has_table: samples.parquet is there.
+    folder, None when none does; has_table: samples.parquet is there; quarantined: shards that the last runs gave up.
     """
 
     path: str
@@ -30,6 +31,7 @@ class DatasetStatus:
     unsound: tuple[int, ...]
     running: dict[str, Any] | None
     has_table: bool
+    quarantined: tuple[Quarantined, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -58,5 +60,13 @@ def dataset_status(path: str | Path) -> DatasetStatus:
     except OSError as error:
         raise DatasetError(f"{folder} cannot be read: {error.strerror}") from error
     return DatasetStatus(
-        str(folder), manifest, samples, size, tuple(missing), tuple(unsound), running, TABLE_FILE in names
+        path=str(folder),
+        manifest=manifest,
+        samples=samples,
+        bytes=size,
+        missing=tuple(missing),
+        unsound=tuple(unsound),
+        running=running,
+        has_table=TABLE_FILE in names,
+        quarantined=tuple(read_quarantine(store)),
     )

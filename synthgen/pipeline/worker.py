@@ -1,12 +1,14 @@
 """The worker process: opens a renderer once, then builds the shards it is told to, one after another.
 
 Messages to the worker: a `RendererSpec` and a store location, then (ShardRange, Stamp) per shard, None to stop.
-Messages from it: Ready once, Working after each block, Finished after each shard, Refused for an error that a user can
-mend, Crashed for any other.
+Messages from it: Ready once, Working after each block, then Finished for a shard, Refused for an error that a user can
+mend, or Crashed for any other, after which it takes the next shard. An error while the renderer opens ends it.
 """
 
-import resource
+import faulthandler
+import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -18,7 +20,9 @@ from typing import Any
 from synthgen.core.errors import SynthgenError
 from synthgen.dataset.manifest import ShardRange
 from synthgen.pipeline.build_shard import Stamp
+from synthgen.pipeline.memory import peak_bytes
 from synthgen.pipeline.session import RendererFacts, Session
+from synthgen.pipeline.versions import cpu_family
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,17 @@ class Working:
 
 @dataclass(frozen=True)
 class Finished:
-    """A shard and its index are published. seconds: stage -> seconds; peak_bytes: resident memory of the process."""
+    """A shard and its index are published. seconds: stage -> seconds; peak_bytes: resident memory of the process;
+    attempt: failures before this try; worker: "host:pid" of the process; cpu_family: of its computer."""
 
     shard: int
     samples: int
     bytes: int
     seconds: dict[str, float]
     peak_bytes: int
+    attempt: int = 0
+    worker: str = ""
+    cpu_family: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,24 @@ class Crashed:
 def main(handle: int) -> None:
     """Serve the connection with file descriptor `handle` until it says stop or its other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
+    faulthandler.enable()  # a crash in native code says where
     connection = Connection(handle)
     with suppress(EOFError, ConnectionError):  # the parent is gone, and nobody is left to tell
-        try:
-            _serve(connection)
-        except (EOFError, ConnectionError):
-            raise
-        except SynthgenError as error:
-            connection.send(Refused(type(error).__name__, str(error)))
-        except Exception:  # whatever it is, the run reports it
-            connection.send(Crashed(traceback.format_exc()))
+        _serve(connection)
+
+
+def attempt_shard(
+    session: Session, planned: ShardRange, stamp: Stamp, send: Callable[[Working], object]
+) -> Finished | Refused | Crashed:
+    """Build one shard and say how it ended."""
+    try:
+        return build_and_report(session, planned, stamp, send)
+    except (EOFError, ConnectionError):
+        raise
+    except SynthgenError as error:
+        return Refused(type(error).__name__, str(error))
+    except Exception:  # whatever it is, the run reports it
+        return Crashed(traceback.format_exc())
 
 
 def build_and_report(
@@ -84,20 +100,33 @@ def build_and_report(
     """Build one shard; `send` takes a Working after each block."""
     built = session.build(planned, stamp, lambda samples, size: send(Working(planned.shard, samples, size)))
     samples = planned.stop - planned.start
-    return Finished(planned.shard, samples, built.index.bytes, built.seconds, peak_memory())
-
-
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    where = f"{socket.gethostname()}:{os.getpid()}"
+    return Finished(
+        planned.shard,
+        samples,
+        built.index.bytes,
+        built.seconds,
+        peak_bytes(),
+        worker=where,
+        cpu_family=cpu_family(),
+    )
 
 
 def _serve(connection: "Connection[Any, Any]") -> None:
-    session = Session(*connection.recv())
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    connection.send(Ready(session.facts()))
+    try:
+        session = Session(*connection.recv())
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+        ready = Ready(session.facts())
+    except (EOFError, ConnectionError):
+        raise
+    except SynthgenError as error:
+        connection.send(Refused(type(error).__name__, str(error)))
+        return
+    except Exception:
+        connection.send(Crashed(traceback.format_exc()))
+        return
+    connection.send(ready)
     while (task := connection.recv()) is not None:
         planned, stamp = task
-        connection.send(build_and_report(session, planned, stamp, connection.send))
+        connection.send(attempt_shard(session, planned, stamp, connection.send))

@@ -9,21 +9,26 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from synthgen.core.errors import RecipeError
+from synthgen.core.limits import (
+    MOST_RECIPE_BYTES,
+    MOST_RECIPE_DEPTH,
+    MOST_RECIPE_DIGITS,
+    MOST_RECIPE_NODES,
+    MOST_RECIPE_PARENTS,
+)
 from synthgen.recipe.overrides import override_tree
 from synthgen.recipe.problems import describe_problems
 from synthgen.recipe.schema import Recipe
+from synthgen.recipe.section import Section
 from synthgen.recipe.tree import Node, Place, map_scalars, merge, without
 
-MOST_BYTES = 1_000_000
-MOST_DEPTH = 50
-MOST_NODES = 20_000
-MOST_PARENTS = 20
+SectionType = TypeVar("SectionType", bound=Section)
 
 # Entries that name a file or folder; a relative one belongs to the folder of the file that wrote it.
 PATH_KEYS = (
@@ -39,7 +44,6 @@ _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL_OR_HEX = re.compile(r"(0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
-_LONGEST_INT = 100
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -61,6 +65,16 @@ def parse_recipe(
     """
     tree = _with_parents(parse_yaml(text, name), Path(folder), (name,))
     return _recipe_from_tree(tree, overrides)
+
+
+def load_section(path: str | Path, schema: type[SectionType]) -> SectionType:
+    """The section in a YAML file that is no recipe, read as strictly. Raises RecipeError as load_recipe does."""
+    tree = _read_file(Path(path))
+    try:
+        return schema.model_validate(tree.plain())
+    except ValidationError as error:
+        details = [dict(detail) for detail in error.errors(include_url=False)]
+        raise RecipeError(describe_problems(details, tree, schema)) from None
 
 
 def _recipe_from_tree(tree: Node, overrides: Sequence[str]) -> Recipe:
@@ -85,20 +99,28 @@ def _recipe_from_tree(tree: Node, overrides: Sequence[str]) -> Recipe:
 
 def _read_chain(path: Path, seen: tuple[str, ...] = ()) -> Node:
     """The tree of a file, merged over those of its parents."""
-    name = str(path)
     try:
         identity = str(path.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a zero byte
+        raise RecipeError([f"{path}: cannot read the file: {_reason(error)}"]) from None
+    return _with_parents(_read_file(path), path.parent, (*seen, identity))
+
+
+def _read_file(path: Path) -> Node:
+    """The tree of one YAML file, without its parents."""
+    name = str(path)
+    try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MOST_RECIPE_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
-        raise RecipeError([f"{name}: cannot read the recipe: {_reason(error)}"]) from None
-    if len(data) > MOST_BYTES:
-        raise RecipeError([f"{name}: larger than {MOST_BYTES} bytes, which no recipe needs"])
+        raise RecipeError([f"{name}: cannot read the file: {_reason(error)}"]) from None
+    if len(data) > MOST_RECIPE_BYTES:
+        raise RecipeError([f"{name}: larger than {MOST_RECIPE_BYTES} bytes, which no recipe needs"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError([f"{name}: not UTF-8 text (byte {error.start})"]) from None
-    return _with_parents(parse_yaml(text, name), path.parent, (*seen, identity))
+    return parse_yaml(text, name)
 
 
 def _reason(error: Exception) -> str:
@@ -122,8 +144,8 @@ def _with_parents(tree: Node, folder: Path, seen: tuple[str, ...]) -> Node:
         raise RecipeError([f"{parent.place}: extends: cannot be read: {_reason(error)}"]) from None
     if identity in seen:
         raise RecipeError([f"{parent.place}: extends: {parent.value} extends this recipe, a cycle"])
-    if len(seen) > MOST_PARENTS:
-        raise RecipeError([f"{parent.place}: extends: more than {MOST_PARENTS} parents"])
+    if len(seen) > MOST_RECIPE_PARENTS:
+        raise RecipeError([f"{parent.place}: extends: more than {MOST_RECIPE_PARENTS} parents"])
     if not exists:
         raise RecipeError([f"{parent.place}: extends: {path} does not exist"])
     return merge(_read_chain(path, seen), tree)
@@ -195,8 +217,8 @@ class _TreeBuilder:
 
     def node(self, event: Any, depth: int) -> Node:
         """The node that begins with this event."""
-        if depth > MOST_DEPTH:
-            raise self.error(event, f"nested deeper than {MOST_DEPTH} levels")
+        if depth > MOST_RECIPE_DEPTH:
+            raise self.error(event, f"nested deeper than {MOST_RECIPE_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         self.count(event, 1)
@@ -256,7 +278,7 @@ class _TreeBuilder:
         if _BOOL.match(text):
             return text.lower() == "true"
         if _INT.match(text) or _OCTAL_OR_HEX.match(text):
-            if len(text) > _LONGEST_INT:
+            if len(text) > MOST_RECIPE_DIGITS:
                 raise self.error(event, f"a number of {len(text)} digits")
             return int(text, 10 if _INT.match(text) else 0)
         if _FLOAT.match(text):
@@ -266,8 +288,8 @@ class _TreeBuilder:
     def count(self, event: Any, nodes: int) -> None:
         """Counts nodes as if aliases were written out."""
         self.nodes += nodes
-        if self.nodes > MOST_NODES:
-            raise self.error(event, f"more than {MOST_NODES} values, aliases written out")
+        if self.nodes > MOST_RECIPE_NODES:
+            raise self.error(event, f"more than {MOST_RECIPE_NODES} values, aliases written out")
 
     def place(self, event: Any) -> Place:
         """Where an event begins."""

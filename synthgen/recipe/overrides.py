@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from synthgen.core.errors import RecipeError
+from synthgen.core.limits import MOST_OVERRIDE_KEYS
 from synthgen.recipe.tree import Node, Place
-
-MOST_KEYS = 20
 
 
 def override_tree(assignment: str, parse_value: Callable[[str, str], Node]) -> Node:
@@ -21,8 +20,8 @@ def override_tree(assignment: str, parse_value: Callable[[str, str], Node]) -> N
         raise RecipeError([f"{name}: expected key.key=value, for example --set pose.yaw_deg=30"])
     if keys[0] == "extends":
         raise RecipeError([f"{name}: extends cannot be overridden; name another recipe instead"])
-    if len(keys) > MOST_KEYS:
-        raise RecipeError([f"{name}: more than {MOST_KEYS} keys in one path"])
+    if len(keys) > MOST_OVERRIDE_KEYS:
+        raise RecipeError([f"{name}: more than {MOST_OVERRIDE_KEYS} keys in one path"])
     place = Place(name)
     parsed = parse_value(text, name)
     node = _at_place(parsed, place)

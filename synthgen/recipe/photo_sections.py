@@ -4,11 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from synthgen.core.label_spec import MOST_FRAMES
+from synthgen.core.limits import MOST_FRAMES, MOST_RECTANGLES
 from synthgen.recipe.distributions import Constant, Distribution, Uniform, Within
 from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem
-
-MOST_RECTANGLES = 16
 
 Turn = Annotated[Number, Field(ge=-90, le=90)]
 Turns = Annotated[tuple[Turn, ...], Field(min_length=1, max_length=64)]

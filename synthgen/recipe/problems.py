@@ -26,17 +26,17 @@ LIMITS = {"greater_than": (">", "gt"), "greater_than_equal": (">=", "ge"), "less
           "less_than_equal": ("<=", "le")}  # fmt: skip
 
 
-def describe_problems(details: Sequence[Mapping[str, Any]], tree: Node) -> list[str]:
+def describe_problems(details: Sequence[Mapping[str, Any]], tree: Node, schema: type[Section] = Recipe) -> list[str]:
     """One line per complaint, in the order of their positions.
 
-    details: pydantic's error dicts; tree: the merged recipe they are about.
+    details: pydantic's error dicts; tree: the merged recipe they are about; schema: what it was to be.
     """
     located = []
     for detail in details:
         if detail["type"] == "too_short" and _has_item_errors(detail["loc"], details):
             continue
         place, key = _locate(detail, tree)
-        located.append((place, f"{place}: {key}: {_message(detail, tree)}"))
+        located.append((place, f"{place}: {key}: {_message(detail, schema)}"))
     located.sort(key=lambda entry: (entry[0].name, entry[0].line, entry[0].column))
     return list(dict.fromkeys(line for _, line in located))
 
@@ -68,12 +68,12 @@ def _locate(detail: Mapping[str, Any], tree: Node) -> tuple[Place, str]:
     return place, walked or "recipe"
 
 
-def _message(detail: Mapping[str, Any], tree: Node) -> str:
+def _message(detail: Mapping[str, Any], schema: type[Section]) -> str:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail.get("input")
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return f"unknown key{suggestion(detail['loc'][-1], _allowed_keys(detail['loc'][:-1]))}"
+        return f"unknown key{suggestion(detail['loc'][-1], _allowed_keys(detail['loc'][:-1], schema))}"
     if kind == "finite_number":
         return f"must be a finite number, got {quote(value)}"
     if kind in LIMITS:
@@ -95,9 +95,9 @@ def _expected_values(context: Mapping[str, Any]) -> list[str]:
     return [word.strip().strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
 
 
-def _allowed_keys(loc: Sequence[Any]) -> list[str]:
+def _allowed_keys(loc: Sequence[Any], schema: type[Section]) -> list[str]:
     """The keys of the section at a path with union tags."""
-    section: type[Section] | None = Recipe
+    section: type[Section] | None = schema
     annotation: Any = None
     for element in loc:
         if isinstance(element, int):

@@ -21,11 +21,11 @@ from synthgen.core.label_spec import (
     PARAMETER_LABELS,
     labels_of_kind,
 )
+from synthgen.core.limits import MOST_FACES, MOST_SAMPLES, MOST_SHARD_SAMPLES, MOST_SIDE
 from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
 from synthgen.recipe.photo_sections import Augment, Crop, FittingsSource, Profile, Video
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
-    MOST_FACES,
     ActionsExpression,
     Albedo,
     Background,
@@ -60,7 +60,7 @@ KEY_KINDS: dict[str, tuple[str, ...]] = {
 }
 PARAMETERS = "parameters"
 
-Side = Annotated[Integer, Field(ge=16, le=4096)]
+Side = Annotated[Integer, Field(ge=16, le=MOST_SIDE)]
 
 
 def _check_kind(value: Any) -> Any:
@@ -99,7 +99,7 @@ class Recipe(Section):
     kind: Annotated[Literal["images", "pairs", "fittings", "video"], BeforeValidator(_check_kind)]
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
     # None, which only recipes of photos may say, stands for every fitting of the set.
-    count: Annotated[Annotated[Integer, Field(ge=1, le=10**9)] | None, Field(validate_default=True)] = None
+    count: Annotated[Annotated[Integer, Field(ge=1, le=MOST_SAMPLES)] | None, Field(validate_default=True)] = None
     size: tuple[Side, Side]  # height, width
     model: Model = ProceduralModel()
     identity: Distribution = Normal(stddev=1.0)
@@ -121,7 +121,7 @@ class Recipe(Section):
     video: Video = Video()
     labels: Annotated[tuple[Label, ...], Field(min_length=1)] = DEFAULT_IMAGE_LABELS  # see _default_labels
     codec: Literal["jpeg", "png"] = "jpeg"
-    shard_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
+    shard_size: Annotated[Integer, Field(ge=1, le=MOST_SHARD_SAMPLES)] = 1000
 
     @model_validator(mode="after")
     def _fill_labels(self) -> Self:

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-# Beyond any meaningful setting, and small enough that no product of settings overflows.
-LARGEST_NUMBER = 1e9
+from synthgen.core.limits import LARGEST_RECIPE_NUMBER
 
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST_RECIPE_NUMBER, le=LARGEST_RECIPE_NUMBER)]
 Integer = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]

@@ -7,12 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from synthgen.core.limits import MOST_OCCLUDERS
 from synthgen.recipe.distributions import Choice, Constant, Distribution, Normal, TruncatedNormal, Uniform, Within
 from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem, tag
 from synthgen.recipe.suggest import suggestion
-
-MOST_OCCLUDERS = 16
-MOST_FACES = 3
 
 Share = Annotated[Distribution, AfterValidator(Within(0, 1))]
 Amount = Annotated[Distribution, AfterValidator(Within(0, 255))]

@@ -4,6 +4,7 @@ from math import pi
 
 import numpy as np
 
+from synthgen.core.limits import MOST_OCCLUDERS
 from synthgen.recipe.sections import Occluders
 from synthgen.sampling.placement import FaceBox
 from synthgen.sampling.scene import FaceParams, OccluderParams
@@ -16,7 +17,7 @@ def sample_occluders(
     section: Occluders, face: FaceParams, box: FaceBox, size: tuple[int, int], random: np.random.Generator
 ) -> tuple[OccluderParams, ...]:
     """Occluders of one picture, about the main face; the last one is in front."""
-    count = min(max(round(section.count.draw(random)), 0), 16)
+    count = min(max(round(section.count.draw(random)), 0), MOST_OCCLUDERS)
     shapes = []
     for _ in range(count):
         # All uniform numbers at once: six calls take 10 us more.

@@ -5,6 +5,7 @@ from math import radians
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.limits import MOST_FACES
 from synthgen.core.seeds import Stream, rng
 from synthgen.morphable.model import MorphableModel
 from synthgen.recipe.schema import Recipe
@@ -43,7 +44,7 @@ def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int
     faces = [_sample_face(recipe, model, box, index, view)]
     if recipe.faces.bounds()[1] > 1:
         faces_rng = stream(Stream.FACES)
-        count = min(max(round(recipe.faces.draw(faces_rng)), 1), 3)
+        count = min(max(round(recipe.faces.draw(faces_rng)), 1), MOST_FACES)
         for number in range(1, count):
             other = _sample_face(recipe, model, box, index, view, number)
             faces.append(_stand_aside(other, faces[0], box, (height, width), faces_rng))

@@ -60,7 +60,7 @@ def test_large_files_keep_a_share_of_the_outlines(tmp_path: Path, monkeypatch: p
         {"id": i, "image_id": 1, "category_id": 2, "area": 99, "segmentation": [[0, 0, 9, 0, 9, 9]]} for i in range(900)
     ]
     path = write(tmp_path, {"images": [{"id": 1, "file_name": "a"}], "annotations": things, "categories": []})
-    monkeypatch.setattr(coco, "_OUTLINE_BYTES", path.stat().st_size // 2 - 10)
+    monkeypatch.setattr(coco, "COCO_OUTLINE_BYTES", path.stat().st_size // 2 - 10)
     kept = [a for a in read_coco(path, 50).annotations if a.outline]
     assert 240 < len(kept) < 360
     assert kept == [a for a in read_coco(path, 50).annotations if a.outline]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from synthgen.asset_io import images
 from synthgen.asset_io.photos import photo_size, read_mask, read_photo, warp_photo
 from synthgen.core.errors import AssetError, UsageError
 
@@ -69,6 +70,24 @@ def test_missing_and_damaged_photos_are_named(tmp_path: Path) -> None:
     for name, words in (("none.jpg", "does not exist"), ("bad.jpg", "not a readable image")):
         with pytest.raises(AssetError, match=rf"{name}.*{words}"):
             photo_size(tmp_path / name)
+
+
+def test_the_header_alone_does_not_vouch_for_a_jpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    with pytest.raises(AssetError, match=r"a\.jpg: the file is truncated"):
+        photo_size(path)
+    path.write_bytes(data + b"\0" * 100)  # some phones append something
+    assert photo_size(path) == (200, 300)
+    Image.new("CMYK", (40, 30)).save(path)
+    with pytest.raises(AssetError, match=r"a\.jpg: CMYK colours"):
+        photo_size(path)
+    path.write_bytes(data)
+    monkeypatch.setattr(images, "MOST_PIXELS", 50_000)
+    with pytest.raises(AssetError, match=r"a\.jpg: the image is too large"):
+        photo_size(path)
 
 
 def test_mask_is_white_above_the_middle_and_has_the_size_of_its_photo(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from dataset_fakes import image_sample, pair_sample
 
 from synthgen.core.errors import DatasetError
-from synthgen.core.label_spec import DEFAULT_FITTING_LABELS, DEFAULT_VIDEO_LABELS, LABELS, MOST_FRAMES, labels_of_kind
+from synthgen.core.label_spec import DEFAULT_FITTING_LABELS, DEFAULT_VIDEO_LABELS, LABELS, labels_of_kind
+from synthgen.core.limits import MOST_FRAMES
 from synthgen.dataset.codecs import decode_sample, encode_sample
 from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
 from synthgen.dataset.manifest import derivable_names

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat
 
 from synthgen.core.errors import AssetError
 from synthgen.fittings.coefficients import KeyNames, find_problems
@@ -26,8 +25,8 @@ def changed(key: str, index: Any, value: float) -> Change:
     return change
 
 
-def reshaped(key: str, shape: tuple[int, ...]) -> Change:
-    return lambda values: values.update({key: np.zeros(shape)})
+def reshaped(key: str, shape: tuple[int, ...], value: float = 0.0) -> Change:
+    return lambda values: values.update({key: np.full(shape, value)})
 
 
 # What is done to one of two files -> words of the message.
@@ -67,7 +66,9 @@ BAD_MATS: dict[str, tuple[Change, str]] = {
         changed("pt2d", (0, 9), 900.0),
         r"pt2d\[9\] lies at \(899\.5, .*outside the photo of 450 x 450",
     ),
-    "infinite landmark": (changed("pt2d", (1, 0), np.inf), r"pt2d\[0, 1\] = inf"),
+    "infinite landmark": (changed("pt2d", (1, 0), np.inf), r"pt2d: point 0 is not finite"),
+    "no landmark at all": (reshaped("pt2d", (2, 68), np.nan), r"pt2d: point 0 is not finite \(so are 68 of 68\)"),
+    "NaN in pt3d_68": (reshaped("pt3d_68", (3, 68), np.nan), "pt3d_68: point 0 is not finite"),
 }
 
 
@@ -101,6 +102,30 @@ def test_missing_partners_are_named(tmp_path: Path) -> None:
     read = read_fittings(tmp_path, MODEL, skip_bad=True)
     assert read.fittings.names == ("HELEN/c",)
     assert [item.name for item in read.skipped] == ["HELEN/a", "HELEN/b"]
+
+
+def test_names_that_no_dataset_can_hold_are_named_on_one_line(tmp_path: Path) -> None:
+    for name in ("AFW/good", "AFW/we\\ird", "AFW/two\nlines"):
+        write_pair(tmp_path, name, variables(MODEL, random_face(1, MODEL)))
+    with pytest.raises(AssetError, match=r"(?s)2 of 3 items.*no dataset can hold.*rename it"):
+        read_fittings(tmp_path, MODEL)
+    read = read_fittings(tmp_path, MODEL, skip_bad=True)
+    assert read.fittings.names == ("AFW/good",)
+    assert [item.name for item in read.skipped] == [r"AFW/two\nlines", r"AFW/we\\ird"]
+    for item, file in zip(read.skipped, (r"AFW/two\nlines.mat", r"AFW/we\\ird.mat"), strict=True):
+        assert item.reason.startswith(f"{tmp_path}/{file}: ") and "\n" not in item.reason
+
+
+def test_a_second_file_of_a_name_is_reported(tmp_path: Path) -> None:
+    write_pair(tmp_path, "AFW/a", variables(MODEL, random_face(1, MODEL)))
+    Image.new("RGB", (30, 20)).save(tmp_path / "AFW/a.png")
+    (tmp_path / "AFW/a.MAT").write_bytes((tmp_path / "AFW/a.mat").read_bytes())
+    read = read_fittings(tmp_path, MODEL)
+    assert read.fittings.photos == ("AFW/a.jpg",) and read.fittings.sizes.tolist() == [[450, 450]]
+    assert [item.name for item in read.skipped] == ["AFW/a.mat", "AFW/a.png"]
+    assert "a.png: not used; AFW/a.jpg has the same name" in read.skipped[1].reason
+    (tmp_path / "AFW/a.mat").unlink()  # then the other one is read, whatever the case of its ending
+    assert len(read_fittings(tmp_path, MODEL).fittings) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense" * 40, b"MATLAB 7.3 MAT-file" + bytes(600)])
@@ -146,6 +171,30 @@ def test_bad_photos_are_named(tmp_path: Path) -> None:
     assert read_fittings(tmp_path, MODEL, orientation="upright").fittings.sizes[0].tolist() == [450, 400]
 
 
+def test_damage_that_only_decoding_shows_is_found_before_it_ends_a_run(tmp_path: Path) -> None:
+    good_and_bad(tmp_path, lambda values: None)
+    pixels = np.random.default_rng(0).integers(0, 255, (450, 450, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "bad.jpg")
+    data = (tmp_path / "bad.jpg").read_bytes()
+    (tmp_path / "bad.jpg").write_bytes(data[: len(data) // 2] + b"\xff\xd9")
+    read = read_fittings(tmp_path, MODEL, skip_bad=True)
+    assert read.fittings.names == ("good",) and "damaged or truncated" in read.skipped[0].reason
+
+
+def test_landmarks_are_sent_to_the_command_that_fits(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.pts").write_text("version: 1\n")
+    (tmp_path / "list.txt").write_text("1 2 3\n")
+    np.save(tmp_path / "table.npy", np.zeros((1, 2, 21)))
+    (tmp_path / "plain.json").write_text('{"a.jpg": [[1, 2]]}')
+    (tmp_path / "coco.json").write_text('{"images": [], "annotations": []}')
+    for name in ("set", "list.txt", "table.npy", "plain.json", "coco.json"):
+        with pytest.raises(AssetError, match=rf"{name}.*synthgen fit LANDMARKS"):
+            read_fittings(tmp_path / name, MODEL)
+    write_pair(tmp_path / "set", "b", variables(MODEL, random_face(1, MODEL)))  # .pts beside are nobody's business
+    assert len(read_fittings(tmp_path / "set", MODEL).fittings) == 1
+
+
 def test_nothing_left_is_an_error_even_when_skipping(tmp_path: Path) -> None:
     write_pair(tmp_path, "bad", {"Pose_Para": np.zeros((1, 7))})
     with pytest.raises(AssetError, match="nothing is left to use"):
@@ -155,9 +204,9 @@ def test_nothing_left_is_an_error_even_when_skipping(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AssetError, match="no .mat file"):
         read_fittings(tmp_path / "empty", MODEL)
-    savemat(tmp_path / "one.mat", {"a": 1})
+    (tmp_path / "one.csv").write_text("a,1")
     with pytest.raises(AssetError, match="no file of fittings"):
-        read_fittings(tmp_path / "one.mat", MODEL)
+        read_fittings(tmp_path / "one.csv", MODEL)
 
 
 def photographed(folder: Path, perspective: bool = True) -> FittingSet:

@@ -193,7 +193,7 @@ def test_point_tables_follow_the_sorted_pictures(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"header\.npy: not a whole \.npy file"):
         read_landmarks(tmp_path / "header.npy", photos=tmp_path / "photos")
     np.save(tmp_path / "bad.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(AssetError, match=r"bad\.npy: shape"):
+    with pytest.raises(AssetError, match=r"bad\.npy: .*items of type object"):
         read_landmarks(tmp_path / "bad.npy", photos=tmp_path / "photos")
 
 

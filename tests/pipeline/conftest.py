@@ -24,9 +24,13 @@ def make_recipe() -> Callable[..., Recipe]:
 
 @pytest.fixture(scope="session")
 def digest() -> Callable[[Path], dict[str, str]]:
-    """File name -> sha256 of everything in a folder."""
+    """File name -> sha256 of everything in a folder but the logs of its runs."""
 
     def digests(folder: Path) -> dict[str, str]:
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+        return {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(folder.iterdir())
+            if file.is_file()
+        }
 
     return digests

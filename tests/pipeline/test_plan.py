@@ -15,9 +15,9 @@ STAMP = Stamp("f" * 64, {"engine": "1"})
 
 
 def test_plan_by_hand() -> None:
-    assert plan_shards(5, 2) == [ShardRange(0, 0, 2), ShardRange(1, 2, 4), ShardRange(2, 4, 5)]
-    assert plan_shards(4, 4) == [ShardRange(0, 0, 4)]
-    assert plan_shards(1, 1000) == [ShardRange(0, 0, 1)]
+    assert list(plan_shards(5, 2)) == [ShardRange(0, 0, 2), ShardRange(1, 2, 4), ShardRange(2, 4, 5)]
+    assert list(plan_shards(4, 4)) == [ShardRange(0, 0, 4)]
+    assert list(plan_shards(1, 1000)) == [ShardRange(0, 0, 1)]
     for count, size in ((0, 1), (1, 0), (-3, 5)):
         with pytest.raises(UsageError, match="at least 1"):
             plan_shards(count, size)

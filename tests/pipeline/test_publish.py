@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from synthgen.core.errors import DatasetError
-from synthgen.dataset.whole_file import create_whole
-from synthgen.pipeline.publish import LocalStore, RemoteStore, open_store, publish_bytes, sweep_temporary
+from synthgen.dataset.whole_file import create_whole, writer_token
+from synthgen.pipeline.publish import LocalStore, RemoteStore, open_store, publish_bytes, sweep_own, sweep_temporary
 from synthgen.pipeline.run import GenerateOptions, generate
 
 
@@ -96,11 +96,16 @@ def test_the_limit_is_gone_and_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_sweep_takes_only_temporary_files_of_the_process(tmp_path: Path) -> None:
-    for name in (".tmp-a-17", ".tmp-b-117", "keep.tar", ".lock"):
+    first, second = f".tmp-a-{writer_token(17)}", f".tmp-b-{writer_token(117_000_000)}"
+    for name in (first, second, ".tmp-c-elsewhere-17", "keep.tar", ".lock"):
         (tmp_path / name).write_bytes(b"")
     store = open_store(tmp_path)
     assert sweep_temporary(store, 17) == 1
-    assert store.names() == [".lock", ".tmp-b-117", "keep.tar"]
+    assert store.names() == [".lock", second, ".tmp-c-elsewhere-17", "keep.tar"]
+    (tmp_path / f".tmp-d-{writer_token(os.getpid())}").write_bytes(b"")  # a writer that lives
+    assert sweep_own(store) == 1  # no process has number 117 million
+    assert store.names() == [".lock", ".tmp-c-elsewhere-17", f".tmp-d-{writer_token(os.getpid())}", "keep.tar"]
+    (tmp_path / f".tmp-d-{writer_token(os.getpid())}").unlink()
     assert sweep_temporary(store) == 1
     assert store.names() == [".lock", "keep.tar"]
 
@@ -132,7 +137,7 @@ def test_generate_to_a_url_and_resume(tmp_path: Path, digest) -> None:  # type: 
     generate(recipe, tmp_path / "local", options)
     generate(recipe, url, options)
     store = open_store(url)
-    expected = set(os.listdir(tmp_path / "local")) - {"samples.parquet"}
+    expected = set(os.listdir(tmp_path / "local")) - {"samples.parquet", "runs"}
     assert set(store.names()) == expected
     assert all(store.read(name) == (tmp_path / "local" / name).read_bytes() for name in expected)
     store.remove("shard-000001.tar")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from synthgen.core.errors import RecipeError
-from synthgen.recipe.load import MOST_BYTES, load_recipe, parse_recipe, parse_yaml
+from synthgen.core.limits import MOST_RECIPE_BYTES
+from synthgen.recipe.load import load_recipe, parse_recipe, parse_yaml
 
 HEAD = "kind: images\ncount: 4\nsize: [32, 48]\n"
 
@@ -103,12 +104,12 @@ def test_an_empty_recipe_names_what_is_required() -> None:
 def test_unreadable_files(tmp_path: Path) -> None:
     missing = tmp_path / "missing.yaml"
     huge = tmp_path / "huge.yaml"
-    huge.write_bytes(b"#" * (MOST_BYTES + 1))
+    huge.write_bytes(b"#" * (MOST_RECIPE_BYTES + 1))
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"kind: \xff\xfe")
     for path, expected in (
-        (missing, "cannot read the recipe: No such file"), (tmp_path, "cannot read the recipe"),
-        (huge, "larger than"), (binary, "not UTF-8"), (tmp_path / "a\0b", "cannot read the recipe"),
+        (missing, "cannot read the file: No such file"), (tmp_path, "cannot read the file"),
+        (huge, "larger than"), (binary, "not UTF-8"), (tmp_path / "a\0b", "cannot read the file"),
     ):  # fmt: skip
         with pytest.raises(RecipeError, match=expected) as caught:
             load_recipe(path)

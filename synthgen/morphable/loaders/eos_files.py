@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_BLENDSHAPE_NAME, MOST_BLENDSHAPES
 from synthgen.morphable.loaders import array_checks as check
 from synthgen.morphable.loaders.safe_pickle import read_whole_file
 
 _VERSION = 1
-_MAX_BLENDSHAPES, _MAX_NAME = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ def read_eos_blendshapes(path: Path, vertex_count: int) -> tuple[tuple[str, ...]
     """Names (E,) and offsets (E, V, 3), mm for weight 1. Raises ModelError."""
     file = _Reader(path)
     (count,) = file.values("<Q")
-    if not 0 < count <= _MAX_BLENDSHAPES:
-        raise ModelError(f"{path}: {count} blendshapes, expected 1 to {_MAX_BLENDSHAPES}: not a blendshape file of eos")
+    if not 0 < count <= MOST_BLENDSHAPES:
+        raise ModelError(f"{path}: {count} blendshapes, expected 1 to {MOST_BLENDSHAPES}: not a blendshape file of eos")
     names, offsets = [], []
     for _ in range(count):
         (length,) = file.values("<Q")
-        if not 0 < length <= _MAX_NAME:
+        if not 0 < length <= MOST_BLENDSHAPE_NAME:
             raise ModelError(f"{path}: a blendshape name of {length} characters: not a blendshape file of eos")
         try:
             names.append(file.take(length).decode("ascii"))

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_EXP_PCA_COMPONENTS, MOST_STDDEV_TEXT_BYTES
 from synthgen.morphable.loaders.basel_model import ColumnBasis
 from synthgen.morphable.loaders.mat_file import check_file
 
 BIN_FILE, STDDEV_FILE = "Exp_Pca.bin", "std_exp.txt"
-_MOST_COMPONENTS = 1000
-_MOST_TEXT = 1 << 20
 
 
 def read_exp_pca(path: Path, stddev_path: Path, vertex_count: int) -> ColumnBasis:
@@ -29,16 +28,16 @@ def read_exp_pca(path: Path, stddev_path: Path, vertex_count: int) -> ColumnBasi
         head = stream.read(4)
         count = struct.unpack("<i", head)[0] if len(head) == 4 else 0
         expected = 4 + 4 * 3 * vertex_count * (1 + count)
-        if not 1 <= count <= _MOST_COMPONENTS or size != expected:
+        if not 1 <= count <= MOST_EXP_PCA_COMPONENTS or size != expected:
             raise ModelError(
                 f"{path}: {size} bytes that declare {count} components, expected 4 + 12 * {vertex_count} * "
-                f"(1 + components) bytes, 1 to {_MOST_COMPONENTS} components: truncated, or not Exp_Pca.bin"
+                f"(1 + components) bytes, 1 to {MOST_EXP_PCA_COMPONENTS} components: truncated, or not Exp_Pca.bin"
             )
         stream.seek(4 * 3 * vertex_count, 1)
         rows = np.frombuffer(stream.read(), "<f4").reshape(count, 3 * vertex_count)
     if not np.isfinite(rows).all():
         raise ModelError(f"{path}: a component holds a number that is not finite")
-    check_file(stddev_path, _MOST_TEXT)
+    check_file(stddev_path, MOST_STDDEV_TEXT_BYTES)
     try:
         stddev = np.array(stddev_path.read_text(encoding="ascii").split(), np.float64)
     except ValueError as error:

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_CHUMPY_DEPTH, MOST_DENSE_NUMBERS
 from synthgen.morphable.loaders.pickle_values import InertObject
-
-_MAX_NESTING = 10
-_MAX_DENSE = 1 << 28  # numbers in a sparse matrix when written out; FLAME's has 25,115
 
 
 def array_of(place: str, value: Any) -> NDArray[Any]:
@@ -21,7 +19,7 @@ def array_of(place: str, value: Any) -> NDArray[Any]:
         raise ModelError(f"{place} is a {type(value).__name__}, expected an array")
     if value.class_name.startswith("scipy.sparse"):
         return _dense(place, value)
-    return _chumpy(place, value, _MAX_NESTING)
+    return _chumpy(place, value, MOST_CHUMPY_DEPTH)
 
 
 def _chumpy(place: str, value: Any, nesting: int) -> NDArray[Any]:
@@ -50,7 +48,7 @@ def _dense(place: str, value: InertObject) -> NDArray[Any]:
     parts = [value.state.get(key) for key in ("data", "indices", "indptr")]
     is_whole = all(isinstance(part, np.ndarray) and part.ndim == 1 for part in parts)
     is_shaped = isinstance(shape, tuple) and len(shape) == 2 and all(type(size) is int and size >= 0 for size in shape)
-    if kind not in ("csc", "csr") or not is_whole or not is_shaped or math.prod(shape) > _MAX_DENSE:
+    if kind not in ("csc", "csr") or not is_whole or not is_shaped or math.prod(shape) > MOST_DENSE_NUMBERS:
         raise ModelError(f"{place} is a damaged or unknown sparse matrix ({value.class_name})")
     data, minor, starts = (np.asarray(part) for part in parts)
     lines, width = shape if kind == "csr" else shape[::-1]

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.asset_io.mat5 import Listed, list_mat
 from synthgen.asset_io.mat5 import read_mat as read_variables
 from synthgen.core.errors import AssetError, ModelError
+from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES, MOST_FOREIGN_MODEL_BYTES
 
-MAX_FILE_BYTES = 2 << 30  # Basel's 2009 release has 240 MB, 3DDFA's Model_Shape.mat up to 510 MB
-MAX_ARRAY_BYTES = 1 << 30  # 160,470 x 199 numbers of double precision are 255 MB
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DOUBLE = 8
 
@@ -50,12 +50,11 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
             raise ModelError(
                 f"{path}: array {key!r} is missing, expected {spec.meaning}; the file holds {', '.join(listed) or '-'}"
             )
-        shape, kind = listed[key]
-        if kind in ("cell", "struct", "object", "char", "sparse", "function", "opaque", "unknown"):
-            raise ModelError(f"{path}: {key!r} is a MATLAB {kind}, expected numbers: {spec.meaning}")
-        _check_shape(f"{path}: array {key!r}", shape, spec, sizes)
+        if listed[key].kind != "number":
+            raise ModelError(f"{path}: {key!r} is a MATLAB {listed[key].kind}, expected numbers: {spec.meaning}")
+        _check_shape(f"{path}: array {key!r}", listed[key].shape, spec, sizes)
     try:
-        arrays = read_variables(path, wanted, MAX_FILE_BYTES)
+        arrays = read_variables(path, wanted, MOST_FOREIGN_MODEL_BYTES)
     except AssetError as error:
         raise ModelError(str(error)) from error
     sizes.clear()
@@ -66,22 +65,11 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
 
 def read_mat_struct(path: Path, name: str, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[Any]]:
     """The wanted fields of the 1 x 1 struct `name` of a file, checked as by `read_mat`. Raises ModelError."""
-    from scipy.io import loadmat
-
     listed = _list_arrays(path)
-    if name not in listed or listed[name][1] != "struct" or math.prod(listed[name][0]) != 1:
+    if name not in listed or listed[name].kind != "struct" or math.prod(listed[name].shape) != 1:
         raise ModelError(f"{path}: expected one MATLAB struct {name!r}; the file holds {', '.join(listed) or '-'}")
-    try:
-        struct = loadmat(path, variable_names=[name], appendmat=False)[name].ravel()[0]
-    except Exception as error:  # the reader of a damaged file fails in many ways; none of them is the user's language
-        raise ModelError(f"{path}: damaged MATLAB file: {error}") from error
-    sizes: dict[str, int] = {}
-    arrays = {}
-    for key, spec in wanted.items():
-        if key not in (struct.dtype.names or ()):
-            raise ModelError(f"{path}: field {name}.{key} is missing, expected {spec.meaning}")
-        arrays[key] = check_array(f"{path}: field {name}.{key}", np.asarray(struct[key]), spec, sizes)
-    return arrays
+    arrays = read_mat(path, {f"{name}.{key}": spec for key, spec in wanted.items()})
+    return {key: arrays[f"{name}.{key}"] for key in wanted}
 
 
 def check_array(where: str, array: NDArray[Any], spec: MatArray, sizes: dict[str, int]) -> NDArray[Any]:
@@ -110,7 +98,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def check_file(path: Path, most: int = MAX_FILE_BYTES) -> None:
+def check_file(path: Path, most: int = MOST_FOREIGN_MODEL_BYTES) -> None:
     """Raises ModelError unless the file can be read and has at most `most` bytes."""
     try:
         size = path.stat().st_size
@@ -126,10 +114,8 @@ def check_file(path: Path, most: int = MAX_FILE_BYTES) -> None:
         raise ModelError(f"{path}: {size} bytes, more than any known model file ({most}); not imported")
 
 
-def _list_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and MATLAB class of every array, from the file's headers."""
-    from scipy.io import whosmat
-
+def _list_arrays(path: Path) -> dict[str, Listed]:
+    """Shape and kind of every array, fields of structs too, from the file's headers."""
     check_file(path)
     with open(path, "rb") as stream:
         head = stream.read(520)
@@ -138,16 +124,14 @@ def _list_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
             f"{path}: a MATLAB 7.3 (HDF5) file; open it in MATLAB or Octave and save it again with save(..., '-v7')"
         )
     try:
-        return {
-            name: (tuple(int(side) for side in shape), kind) for name, shape, kind in whosmat(path, appendmat=False)
-        }
-    except Exception as error:  # as in read_mat_struct
-        raise ModelError(f"{path}: not a MATLAB file of version 4 to 7: {error}") from error
+        return list_mat(path, MOST_FOREIGN_MODEL_BYTES)
+    except AssetError as error:
+        raise ModelError(str(error)) from error
 
 
 def _check_shape(where: str, shape: tuple[int, ...], spec: MatArray, sizes: dict[str, int]) -> None:
     """Raises ModelError unless the shape is as declared; fills `sizes` with the named sizes met so far."""
-    if math.prod(shape) * _DOUBLE > MAX_ARRAY_BYTES:
+    if math.prod(shape) * _DOUBLE > MOST_FOREIGN_ARRAY_BYTES:
         raise ModelError(f"{where} of shape {shape} is larger than any known model; expected {spec.meaning}")
     if spec.shape[-1] == 1 and len(shape) == 2 and shape[0] == 1:
         shape = (shape[1], 1)

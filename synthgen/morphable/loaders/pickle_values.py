@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.limits import MOST_PICKLE_DIMENSIONS, MOST_PICKLE_KEY_BITS, MOST_PICKLE_KEY_CHARACTERS
+
 _MODULES = ("numpy.core", "numpy._core")  # before and since numpy 2
 _RECONSTRUCT = frozenset(f"{module}.multiarray._reconstruct" for module in _MODULES)
 _SCALAR = frozenset(f"{module}.multiarray.scalar" for module in _MODULES)
@@ -28,10 +30,6 @@ _INERT_PACKAGES = ("chumpy", "scipy.sparse")
 
 _NUMBER = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 _ITEMS = re.compile(r"[|]?O[48]?")
-_MAX_DIMENSIONS = 8
-_MAX_KEY_CHARACTERS = 1000
-_MAX_KEY_BITS = 60  # longer integers can be chosen to share one hash
-MAX_ENTRIES = 100_000
 
 
 class RefusedError(Exception):
@@ -151,9 +149,9 @@ def build(target: Any, state: Any, budget: ByteBudget) -> Any:
 
 def checked_key(key: Any) -> Any:
     """A key of a dictionary or member of a set: text, bytes or an integer, short enough to hash and compare."""
-    if isinstance(key, str | bytes) and len(key) <= _MAX_KEY_CHARACTERS:
+    if isinstance(key, str | bytes) and len(key) <= MOST_PICKLE_KEY_CHARACTERS:
         return key
-    if isinstance(key, int) and key.bit_length() <= _MAX_KEY_BITS:
+    if isinstance(key, int) and key.bit_length() <= MOST_PICKLE_KEY_BITS:
         return key
     raise RefusedError(f"a dictionary or set has a key of type {type(key).__name__}, or a very long one")
 
@@ -180,7 +178,7 @@ def _array(number_type: Any, shape: Any, data: Any, order: Any, budget: ByteBudg
     """A read-only array over the bytes; for type "O" the item itself (no axis) or the list of items (one axis)."""
     if not isinstance(number_type, NumberType) or not isinstance(shape, tuple) or order not in ("C", "F"):
         raise RefusedError("an array's type, shape or order is damaged")
-    if len(shape) > _MAX_DIMENSIONS or any(type(size) is not int or size < 0 for size in shape):
+    if len(shape) > MOST_PICKLE_DIMENSIONS or any(type(size) is not int or size < 0 for size in shape):
         raise RefusedError("an array's shape is damaged")
     count = math.prod(size if size < 1 << 48 else 1 << 48 for size in shape)
     if number_type.code == "O":

@@ -16,8 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import (
+    MOST_FOREIGN_MODEL_BYTES,
+    MOST_PICKLE_DEPTH,
+    MOST_PICKLE_ENTRIES,
+    MOST_PICKLE_OPERATIONS,
+)
 from synthgen.morphable.loaders.pickle_values import (
-    MAX_ENTRIES,
     ByteBudget,
     NumberType,
     RefusedError,
@@ -29,9 +34,6 @@ from synthgen.morphable.loaders.pickle_values import (
     new_object,
 )
 
-MAX_FILE_BYTES = 2 << 30  # FLAME has 50 MB, SMPL-like files as text 250 MB
-_MAX_OPCODES = 1_000_000  # a model has some thousands
-_MAX_OPEN_MARKS = 200
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -60,7 +62,7 @@ def read_pickled_npy(path: Path) -> Any:
 def read_whole_file(path: Path) -> bytes:
     """The bytes of a model file. Raises ModelError when it is missing, unreadable or larger than any model."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if path.stat().st_size > MOST_FOREIGN_MODEL_BYTES:
             raise ModelError(f"{path}: {path.stat().st_size} bytes are more than any model needs")
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -93,7 +95,7 @@ class _Machine:
         self.place = 0
 
     def run(self) -> Any:
-        for _ in range(_MAX_OPCODES):
+        for _ in range(MOST_PICKLE_OPERATIONS):
             self.place = self.stream.tell()
             letter = self.stream.read(1)
             if not letter:
@@ -104,7 +106,7 @@ class _Machine:
             if opcode.name == "STOP":
                 return self._finished()
             self._step(opcode)
-        raise RefusedError(f"more than {_MAX_OPCODES} operations, which no model needs")
+        raise RefusedError(f"more than {MOST_PICKLE_OPERATIONS} operations, which no model needs")
 
     def _step(self, opcode: Any) -> None:
         name = opcode.name
@@ -154,8 +156,8 @@ class _Machine:
     # Stack, marks, memo.
 
     def _mark(self, _: Any) -> None:
-        if len(self.below) >= _MAX_OPEN_MARKS:
-            raise RefusedError(f"more than {_MAX_OPEN_MARKS} values inside each other")
+        if len(self.below) >= MOST_PICKLE_DEPTH:
+            raise RefusedError(f"more than {MOST_PICKLE_DEPTH} values inside each other")
         self.below.append(self.stack)
         self.stack = []
 
@@ -227,7 +229,7 @@ class _Machine:
     def _enter(self, items: list[Any]) -> None:
         """Put alternating keys and values into the dictionary on top of the stack."""
         target = self._top(dict)
-        if len(items) % 2 or len(target) + len(items) // 2 > MAX_ENTRIES:
+        if len(items) % 2 or len(target) + len(items) // 2 > MOST_PICKLE_ENTRIES:
             raise RefusedError("a dictionary with a key without value, or of a size that no model has")
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[checked_key(key)] = value

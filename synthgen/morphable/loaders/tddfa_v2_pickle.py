@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES
+from synthgen.core.npz import read_npy
 from synthgen.morphable.loaders import array_checks as check
 from synthgen.morphable.loaders.landmark_lists import TDDFA_53215
 from synthgen.morphable.loaders.mat_file import file_sha256
@@ -194,8 +197,9 @@ def _stddev(path: Path) -> NDArray[np.float64]:
 
 def _load_npy(path: Path) -> Any:
     try:
-        return np.load(path, allow_pickle=False)
+        with open_regular(path) as file:
+            return read_npy(file, MOST_FOREIGN_ARRAY_BYTES)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: file not found; the importer needs the whole configs folder") from error
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not an .npy file of numbers: {error}") from error
