@@ -13,6 +13,7 @@ from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
 MANIFEST_FILE = "dataset.json"
 TEMPLATE_FILE = "template.npz"
 TABLE_FILE = "samples.parquet"
+PARAMETERS_FILE = "parameters_62.json"
 # What a dataset of photos was made from: its fitting file and what was left out.
 SOURCE_FOLDER = "source"
 _FORMAT = "synthgen-dataset-1"

@@ -30,8 +30,9 @@ class MetaSource(Protocol):
 
 
 def build_table(dataset: MetaSource, positions: Sequence[int] | None = None) -> "pyarrow.Table":
-    """The table of a dataset, or of some of its samples: `index`, `shard`, one column per parameter, `check_<name>` per label check.
+    """The table of a dataset, or of some of its samples.
 
+    Columns: `index`, `shard`, one per parameter, `check_<name>` per label check.
     Lists become list columns; a parameter that a sample does not have is null there. Raises DatasetError for parameters
     that are a number in one sample and something else in another.
     """

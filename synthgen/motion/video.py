@@ -129,8 +129,9 @@ class Renderer:
         if not fittings.ignore_boxes[row] and not fittings.ignore_masks[row]:
             return None
         places = clip.sampled_map.cpu().numpy()
-        inside = np.asarray(((places >= 0) & (places <= photo_size[::-1])).all(axis=-1))  # NaN is not
-        ignored = np.logical_and(ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)), inside)
+        x, y = places[..., 0], places[..., 1]
+        inside = (x >= 0) & (y >= 0) & (x <= photo_size[1]) & (y <= photo_size[0])  # NaN is not
+        ignored = ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)) & inside
         frames, height, width = clip.invented.shape
         samples = ignored.shape[1] // height
         tiles = ignored.reshape(frames, height, samples, width, samples).any(axis=(2, 4))

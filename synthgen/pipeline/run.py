@@ -10,7 +10,8 @@ from typing import Literal
 
 from synthgen.core.errors import UsageError
 from synthgen.dataset.index import index_file, shard_file
-from synthgen.dataset.manifest import TABLE_FILE, Manifest, ShardRange
+from synthgen.dataset.manifest import PARAMETERS_FILE, TABLE_FILE, Manifest, ShardRange
+from synthgen.dataset.parameter_statistics import write_parameter_statistics
 from synthgen.dataset.reader import open_dataset
 from synthgen.dataset.table import write_table
 from synthgen.pipeline.attempts import Failed, FailureBudget
@@ -303,4 +304,5 @@ def _write_table(store: Store, changed: bool) -> None:
     dataset = open_dataset(store.folder, allow_incomplete=True)
     if dataset.complete:
         write_table(dataset, store.folder / TABLE_FILE)
+        write_parameter_statistics(dataset, store.folder / PARAMETERS_FILE)
     dataset.close()
