@@ -143,6 +143,7 @@ class DaskPool:
         try:
             self._client = self._stack.enter_context(_connected(self._cluster, self._budget))
             if self._cluster.performance_report is not None:
+                self._stack.enter_context(self._client.as_current())  # which the report looks for
                 self._stack.enter_context(distributed.performance_report(filename=self._cluster.performance_report))
             self._client.wait_for_workers(self._cluster.workers if self._cluster.kind in ("local", "ssh") else 1)
             if self._task is build_on_worker:
