@@ -1,11 +1,12 @@
 # make demo   a first dataset and its contact sheets       make check  style, types, architecture
 # make test   all tests                                     make bench  figures beside their goals
+# make chaos  a run whose workers and driver are killed at random, against an undisturbed one
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench chaos clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; installed again only when the dependencies change.
@@ -28,6 +29,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+chaos: $(STAMP)
+	$(BIN)/python -m benchmarks.chaos
 
 clean:
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -31,6 +31,12 @@ def _throughput() -> dict[str, list[Figure]]:
     return measure_throughput()
 
 
+def _reading() -> dict[str, list[Figure]]:
+    from benchmarks.reading import measure_reading
+
+    return measure_reading()
+
+
 def _scaling() -> dict[str, list[Figure]]:
     from benchmarks.scaling import measure_scaling
 
@@ -61,14 +67,22 @@ def _landmarks() -> dict[str, list[Figure]]:
     return measure_landmark_fit()
 
 
+def _dask() -> dict[str, list[Figure]]:
+    from benchmarks.dask_runs import measure_dask
+
+    return measure_dask()
+
+
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "raster": _raster,
     "throughput": _throughput,
+    "reading": _reading,
     "scaling": _scaling,
     "fittings": _fittings,
     "profiling": _profiling,
     "video": _video,
     "landmarks": _landmarks,
+    "dask": _dask,
 }
 
 

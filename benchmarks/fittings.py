@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,9 +68,12 @@ def measure_fittings() -> dict[str, list[Figure]]:
     return sections
 
 
-def large_model() -> MorphableModel:
-    """The built-in fine head with as many components as the Basel model and FaceWarehouse have together."""
-    model = build_procedural_model("fine")
+def large_model(
+    resolution: Literal["base", "fine"] = "fine", counts: tuple[int, int] = (IDENTITY, EXPRESSION)
+) -> MorphableModel:
+    """The built-in head with mixtures of its components; as many as Basel and FaceWarehouse have, if not told."""
+    model = build_procedural_model(resolution)
+    identity, expression = counts
     random = np.random.default_rng(0)
 
     def mixed(basis: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -79,15 +83,15 @@ def large_model() -> MorphableModel:
     return replace(
         model,
         name="bench",
-        identity_basis=mixed(model.identity_basis, IDENTITY),
-        expression_basis=0.3 * mixed(model.expression_basis, EXPRESSION),
-        expression_names=tuple(f"component_{number}" for number in range(EXPRESSION)),
+        identity_basis=mixed(model.identity_basis, identity),
+        expression_basis=0.3 * mixed(model.expression_basis, expression),
+        expression_names=tuple(f"component_{number}" for number in range(expression)),
         expression_unit="stddev",
-        expression_range=np.tile(np.array([-3, 3], np.float32), (EXPRESSION, 1)),
-        expression_pca_mean=np.zeros(EXPRESSION, np.float32),
-        expression_pca=np.eye(10, EXPRESSION, dtype=np.float32),
-        identity_stddev=np.full(IDENTITY, SIGMA, np.float32),
-        expression_stddev=np.full(EXPRESSION, SIGMA, np.float32),
+        expression_range=np.tile(np.array([-3, 3], np.float32), (expression, 1)),
+        expression_pca_mean=np.zeros(expression, np.float32),
+        expression_pca=np.eye(10, expression, dtype=np.float32),
+        identity_stddev=np.full(identity, SIGMA, np.float32),
+        expression_stddev=np.full(expression, SIGMA, np.float32),
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from synthgen.core.conventions import BLOCK
 from synthgen.geometry.camera import Cameras, project, to_camera_space
 from synthgen.geometry.rotation import rotation_from_euler
-from synthgen.labels.landmark_visibility import landmark_visibility
+from synthgen.labels.landmark_visibility import landmark_visibility, place_points
 from synthgen.labels.matchability import match_views
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.morphable.model import MorphableModel, evaluate_vertices
@@ -76,7 +76,7 @@ def measure(model: MorphableModel, resolution: str) -> tuple[list[Timing], float
     flat_image = posed_batch(model, False, 1)[2]
     source, target = views
     occluders = torch.zeros((BLOCK, SIZE, SIZE), dtype=torch.bool)
-    points = model.template.landmarks["ibug68"]
+    points = place_points(model.template.landmarks["ibug68"], triangles)
     stages: dict[str, Callable[[], object]] = {
         "rasterize": lambda: rasterize(source.vertices_image, triangles, (SIZE, SIZE), True),
         "rasterize, orthographic": lambda: rasterize(flat_image, triangles, (SIZE, SIZE), False),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
+from synthgen.core.relative_path import is_utf8
 
 NOT_STATED = "not stated"
 _LICENCE_STEMS = ("licence", "license", "copying")
@@ -63,6 +65,11 @@ def list_files(root: str | Path, suffixes: Sequence[str]) -> list[str]:
         found.extend((relative / name).as_posix() for name in wanted)
     if not found:
         raise AssetError(f"{root}: the folder holds no usable file; expected {', '.join(suffixes)}")
+    for name in found:
+        if not is_utf8(name):
+            raise AssetError(
+                f"{root}: the name of the file {name!r} is not UTF-8, so no dataset can hold it; rename it"
+            )
     return sorted(found)
 
 
@@ -90,7 +97,7 @@ def problems_error(what: str, problems: Sequence[str], shown: int = 10) -> Asset
 @lru_cache(maxsize=1 << 18)
 def _sha256(path: str, size: int, mtime_ns: int) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

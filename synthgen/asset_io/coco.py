@@ -5,7 +5,6 @@ and a background needs two numbers of each.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.asset_io.catalogue import NOT_STATED, problems_error
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
-from synthgen.core.limits import COCO_OUTLINE_BYTES
+from synthgen.core.limits import COCO_OUTLINE_BYTES, MOST_COCO_BYTES
+from synthgen.core.relative_path import is_utf8, path_problem
 
 PERSON = "person"
 _MISSING_SHOWN = 5
+_LICENCE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def read_coco(path: str | Path, min_area: float | None = None) -> CocoIndex:
     Raises AssetError when the file is missing, is not JSON or lacks what COCO prescribes.
     """
     try:
-        share = 1 + os.path.getsize(path) // COCO_OUTLINE_BYTES
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file, object_hook=_reducer(min_area, share))
+        data = read_bounded(path, MOST_COCO_BYTES)
+        share = 1 + len(data) // COCO_OUTLINE_BYTES
+        content = json.loads(data.decode(), object_hook=_reducer(min_area, share))
     except OSError as error:
         raise AssetError(f"{path}: the annotation file cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
@@ -93,12 +95,19 @@ def _reducer(min_area: float | None, share: int) -> Callable[[dict[str, Any]], A
     def reduce(entry: dict[str, Any]) -> Any:
         if "image_id" not in entry or "category_id" not in entry:
             return entry
-        area = entry.get("area", 0.0)
-        area = float(area) if isinstance(area, int | float) else 0.0
+        area = _area(entry.get("area"))
         outline = entry.get("segmentation") if keeps_outline(entry, area) else None
         return CocoAnnotation(entry["image_id"], entry["category_id"], bool(entry.get("iscrowd")), area, outline)
 
     return reduce
+
+
+def _area(value: Any) -> float:
+    """Square pixels; 0 for anything that is no number."""
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def _checked_index(path: str, content: Any) -> CocoIndex:
@@ -113,11 +122,14 @@ def _checked_index(path: str, content: Any) -> CocoIndex:
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, CocoAnnotation):
             problems.append(f"annotations[{number}]: `image_id` or `category_id` is missing")
+        elif not isinstance(annotation.image_id, int) or not isinstance(annotation.category_id, int):
+            problems.append(f"annotations[{number}]: `image_id` or `category_id` is no number")
         elif annotation.image_id not in files:
             problems.append(f"annotations[{number}]: image_id {annotation.image_id!r} is not in `images`")
     if problems:
         raise problems_error(f"{path}: {len(problems)} wrong entries in the COCO instances file", problems)
-    people = frozenset(c["id"] for c in content["categories"] if isinstance(c, dict) and c.get("name") == PERSON)
+    categories = [c for c in content["categories"] if isinstance(c, dict) and isinstance(c.get("id"), int)]
+    people = frozenset(c["id"] for c in categories if c.get("name") == PERSON)
     return CocoIndex(path, files, tuple(annotations), people, _licences(content))
 
 
@@ -129,6 +141,8 @@ def _files_by_id(images: Sequence[Any], problems: list[str]) -> dict[int, str]:
             problems.append(f"images[{number}]: `id` (a number) or `file_name` (a text) is missing")
         elif image["id"] in files:
             problems.append(f"images[{number}]: id {image['id']} is listed twice")
+        elif (problem := path_problem(name)) is not None:
+            problems.append(f"images[{number}]: `file_name` is {name[:200]!r}: {problem}")
         else:
             files[image["id"]] = name
     return files
@@ -137,8 +151,8 @@ def _files_by_id(images: Sequence[Any], problems: list[str]) -> dict[int, str]:
 def _licences(content: dict[str, Any]) -> str:
     listed = content.get("licenses")
     entries = listed if isinstance(listed, list) else []
-    names = {
-        entry["id"]: entry["name"] for entry in entries if isinstance(entry, dict) and {"id", "name"} <= set(entry)
-    }
-    used = {names[i["license"]] for i in content["images"] if i.get("license") in names}
-    return "per picture: " + ", ".join(sorted(used)) if used else NOT_STATED
+    whole = [e for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int)]
+    names = {entry["id"]: entry["name"][:_LICENCE_CHARACTERS] for entry in whole if isinstance(entry.get("name"), str)}
+    numbers = [image.get("license") for image in content["images"]]
+    used = {names[number] for number in numbers if isinstance(number, int) and number in names}
+    return "per picture: " + ", ".join(sorted(filter(is_utf8, used))) if used else NOT_STATED

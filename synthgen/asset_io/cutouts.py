@@ -1,21 +1,19 @@
 """Things cut out of COCO pictures, to be laid over a face."""
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from synthgen.asset_io.cache import ByteCache
 from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence
 from synthgen.asset_io.coco import CocoAnnotation, check_files, read_coco
 from synthgen.asset_io.images import check_images, read_image
-from synthgen.core.errors import AssetError
+from synthgen.asset_io.outlines import outline_mask
+from synthgen.core.errors import AssetError, UnusableAssetError
 
 # Square pixels; smaller things are mush when they are enlarged.
 MIN_AREA = 2500.0
@@ -69,7 +67,7 @@ class Cutouts:
         mask = self._mask(shape, name, picture.shape[0], picture.shape[1])
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows) == 0:
-            raise AssetError(f"{self.annotations}: an outline in {name} covers no pixel; correct or remove it")
+            raise UnusableAssetError(f"{self.annotations}: an outline in {name} covers no pixel; correct or remove it")
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
         pixels = np.dstack([picture[window], mask[window] * np.uint8(255)])
         scale = LARGEST_SIDE / max(pixels.shape[:2])
@@ -80,19 +78,9 @@ class Cutouts:
 
     def _mask(self, shape: CocoAnnotation, name: str, height: int, width: int) -> NDArray[np.uint8]:
         try:
-            runs = _run_lengths(shape.outline, height, width)
-            with warnings.catch_warnings():
-                # pycocotools' arrays do not know the copy argument of NumPy 2; what they hold is right.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                mask: NDArray[np.uint8] = coco_mask.decode(runs)
-        except Exception as error:  # pycocotools raises bare exceptions for malformed outlines
-            raise AssetError(f"{self.annotations}: an outline in {name} is malformed ({error})") from error
-        if mask.shape != (height, width):
-            raise AssetError(
-                f"{self.annotations}: an outline is made for a picture of {mask.shape[0]} x {mask.shape[1]} pixels, "
-                f"but {name} has {height} x {width}; the pictures belong to another release"
-            )
-        return mask
+            return outline_mask(shape.outline, height, width)
+        except ValueError as error:
+            raise UnusableAssetError(f"{self.annotations}: an outline in {name} is malformed ({error})") from error
 
 
 def open_cutouts(
@@ -134,24 +122,3 @@ def _resize(pixels: Pixels, scale: float) -> Pixels:
     height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
     # Pillow multiplies colours by coverage before it mixes RGBA pixels, and divides after.
     return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _run_lengths(outline: Any, height: int, width: int) -> Any:
-    if isinstance(outline, list):
-        _check_polygons(outline, height, width)
-        return coco_mask.merge(coco_mask.frPyObjects(outline, height, width))
-    if isinstance(outline["counts"], list):
-        return coco_mask.frPyObjects(outline, *outline["size"])
-    return outline
-
-
-def _check_polygons(polygons: list[Any], height: int, width: int) -> None:
-    """Raises ValueError for polygons that pycocotools would follow for ever: it walks every edge step by step."""
-    for polygon in polygons:
-        points = np.array(polygon, np.float64)
-        if points.ndim != 1 or len(points) < 6 or len(points) % 2:
-            raise ValueError("a polygon is not a list of at least three x, y")
-        slack = max(height, width)  # annotators overshoot the border by a few pixels
-        inside = (points >= -slack) & (points <= slack + np.tile([width, height], len(points) // 2))
-        if not inside.all():  # NaN is not inside either
-            raise ValueError(f"a polygon holds {points[~inside][0]:g}, far outside {height} x {width} pixels")

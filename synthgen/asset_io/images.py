@@ -67,7 +67,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
     problem = check_image(path)
     if problem is not None:
         raise AssetError(f"{path}: {problem}")
-    with _warnings_as_errors(), Image.open(path, formats=FORMATS) as image:
+    with _pixels_alone_matter(), Image.open(path, formats=FORMATS) as image:
         return image.height, image.width
 
 
@@ -139,7 +139,7 @@ def _decode_plain_jpeg(path: str | Path, data: bytes, min_height: int, min_width
 
 def _decode_with_pillow(path: str | Path, data: bytes, min_height: int, min_width: int) -> Pixels:
     try:
-        with _warnings_as_errors(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _pixels_alone_matter(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if min_height and min_width:
                 image.draft("RGB", (min_width, min_height))
             return np.array(image.convert("RGB"))
@@ -154,11 +154,11 @@ def _damaged(path: str | Path, error: Exception | Warning) -> AssetError:
 
 
 @contextmanager
-def _warnings_as_errors() -> Iterator[None]:
+def _pixels_alone_matter() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # Some phones' JPEG files promise further previews and lack them; the picture itself is whole.
-        warnings.filterwarnings("ignore", message=".*malformed MPO")
+        # Damaged EXIF, and previews that some phones promise and leave out: the picture itself is whole.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -188,7 +188,7 @@ def _file_problem(file: BinaryIO) -> str | None:
 def _header_problem(file: BinaryIO, head: bytes) -> str | None:
     try:
         file.seek(0)
-        with _warnings_as_errors(), Image.open(file, formats=FORMATS) as image:
+        with _pixels_alone_matter(), Image.open(file, formats=FORMATS) as image:
             return _suitability_problem(image, head)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"the image is larger than {MOST_PIXELS // 10**6} megapixels; reduce it before use"

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from synthgen.asset_io.builtin_lights import builtin_lights
 from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence, list_files
 from synthgen.asset_io.radiance_hdr import read_hdr
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import LARGEST_RADIANCE, MOST_LIGHT_TABLE_BYTES
 from synthgen.core.spherical_harmonics import irradiance, rotate_sh, rotate_sh_y, sh_basis
 
 __all__ = [
@@ -31,6 +33,9 @@ BUILTIN = "builtin"
 # Luminance of linear sRGB.
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 FRONTAL_CONE_DEG = 60.0
+# A light whose frontal level is a smaller part of its largest coefficient is rounding.
+_DARKEST = 1e-9
+_NAME_CHARACTERS = 200
 
 Floats = NDArray[np.float64]
 
@@ -113,7 +118,7 @@ def normalise(coefficients: ArrayLike) -> Floats:
     """
     table = np.asarray(coefficients, np.float64)
     level = float((_FRONTAL_TURNED @ table) @ LUMINANCE)
-    if not level > 0:
+    if not level > _DARKEST * np.abs(table).max():
         raise ValueError(f"the mean frontal brightness is {level:.3g}")
     return table / level
 
@@ -122,6 +127,8 @@ def _scaled(source: str, name: str, table: Floats) -> Floats:
     if not np.isfinite(table).all():
         raise AssetError(f"{source}: the light {name!r} has coefficients that are not finite numbers")
     try:
+        if not np.abs(table).max() <= LARGEST_RADIANCE:
+            raise ValueError(f"a coefficient is above {LARGEST_RADIANCE:.0e}")
         return normalise(table)
     except ValueError as error:
         raise AssetError(f"{source}: the light {name!r} cannot be used: {error}; expected a positive one") from error
@@ -129,7 +136,7 @@ def _scaled(source: str, name: str, table: Floats) -> Floats:
 
 def _read_table(path: str) -> dict[str, Floats]:
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
+        content = json.loads(read_bounded(path, MOST_LIGHT_TABLE_BYTES))
     except OSError as error:
         raise AssetError(f"{path}: the light table cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
@@ -137,6 +144,11 @@ def _read_table(path: str) -> dict[str, Floats]:
     maps = content.get("maps") if isinstance(content, dict) else None
     if not isinstance(maps, dict) or not maps:
         raise AssetError(f"{path}: expected an object `maps` of named lights, each with `coefficients` (9 x 3)")
+    for name in maps:
+        if not name.isprintable() or len(name) > _NAME_CHARACTERS:
+            raise AssetError(
+                f"{path}: {name[:60]!r} is no name of a light; expected a short text without control codes"
+            )
     return {name: _table_rows(path, name, entry) for name, entry in maps.items()}
 
 
@@ -144,10 +156,10 @@ def _table_rows(path: str, name: str, entry: Any) -> Floats:
     rows = entry.get("coefficients") if isinstance(entry, dict) else None
     try:
         table = np.array(rows, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         table = np.empty(0)
     if table.shape != (9, 3):
-        raise AssetError(f"{path}: the light {name!r} has no `coefficients` of 9 rows and 3 numbers each")
+        raise AssetError(f"{path}: the light {name[:60]!r} has no `coefficients` of 9 rows and 3 numbers each")
     return table
 
 

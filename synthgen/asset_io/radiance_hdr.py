@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
-from synthgen.core.limits import MOST_HDR_HEADER_BYTES, MOST_PIXELS
+from synthgen.core.limits import LARGEST_RADIANCE, MOST_HDR_BYTES, MOST_HDR_HEADER_BYTES, MOST_PIXELS
 
 _MAGIC = (b"#?RADIANCE", b"#?RGBE")
 _RESOLUTION = re.compile(rb"([-+])Y (\d+) ([-+])X (\d+)")
+_EXPOSURES = (1e-20, 1e20)  # a product of some factors; within float32
 # Widths that the new run-length encoding can express.
 _RLE_WIDTHS = range(8, 32768)
 
@@ -23,18 +25,25 @@ def read_hdr(path: str | Path) -> NDArray[np.float32]:
     Raises AssetError, naming the file, when it is missing, not RGBE, too large, damaged or truncated.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_bounded(path, MOST_HDR_BYTES)
+        start, exposure, (rows, columns), flips = _parse_header(data)
+        radiance = _radiance(_decode_pixels(data, start, rows, columns), exposure)
     except OSError as error:
         raise AssetError(f"{path}: the .hdr file cannot be read ({error.strerror or error})") from error
-    try:
-        start, exposure, (rows, columns), flips = _parse_header(data)
-        rgbe = _decode_pixels(data, start, rows, columns)
     except ValueError as error:
         raise AssetError(f"{path}: not a usable Radiance .hdr picture: {error}") from error
+    return np.ascontiguousarray(radiance[:: flips[0], :: flips[1]], np.float32)
+
+
+def _radiance(rgbe: Bytes, exposure: float) -> NDArray[np.float32]:
     scale = np.ldexp(np.float32(1.0), rgbe[..., 3].astype(np.int32) - 136) * (rgbe[..., 3] > 0)
     # Radiance itself puts a mantissa in the middle of its step; many readers leave out the half and come out darker.
-    radiance = (rgbe[..., :3] + np.float32(0.5)) * scale[..., None].astype(np.float32) / np.float32(exposure)
-    return np.ascontiguousarray(radiance[:: flips[0], :: flips[1]], np.float32)
+    radiance = (rgbe[..., :3] + np.float32(0.5)) * scale[..., None].astype(np.float32)
+    brightest = float(radiance.max()) / exposure
+    if not brightest <= LARGEST_RADIANCE:
+        raise ValueError(f"its brightest pixel has {brightest:.3g}, expected at most {LARGEST_RADIANCE:.0e}")
+    exposed: NDArray[np.float32] = radiance / np.float32(exposure)
+    return exposed
 
 
 def _parse_header(data: bytes) -> tuple[int, float, tuple[int, int], tuple[int, int]]:
@@ -51,8 +60,8 @@ def _parse_header(data: bytes) -> tuple[int, float, tuple[int, int], tuple[int, 
             raise ValueError(f"FORMAT is {value.decode('latin-1')!r}, expected 32-bit_rle_rgbe")
         if name == b"EXPOSURE":
             exposure *= float(value)
-    if not (np.isfinite(exposure) and exposure > 0):
-        raise ValueError(f"EXPOSURE is {exposure}")
+    if not _EXPOSURES[0] <= exposure <= _EXPOSURES[1]:
+        raise ValueError(f"EXPOSURE is {exposure}, expected {_EXPOSURES[0]:.0e} to {_EXPOSURES[1]:.0e}")
     line_end = data.find(b"\n", end + 2)
     match = _RESOLUTION.fullmatch(data[end + 2 : line_end].strip()) if line_end > 0 else None
     if match is None:

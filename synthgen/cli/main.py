@@ -19,6 +19,7 @@ from synthgen.cli import (
     preview,
     profile,
     repair,
+    report,
     show,
     status,
     texture,
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify.verify,
     "repair": repair.repair,
     "show": show.show,
+    "report": report.report,
     "export": export.export,
     "env": env.env,
 }

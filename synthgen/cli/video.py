@@ -91,8 +91,8 @@ def video(
     """Make short clips from stills (3DDFA-V2, section 2.4), with every label of every frame.
 
     Heads move in the picture and turn out of its plane; frame 0 is the still. SOURCE may be a folder in
-    300W-LP's layout, a fitting file, or a dataset of kind images. To look at: DIR/source/contact_sheet.png
-    and clips.webp.
+    300W-LP's layout, a fitting file, or a dataset of kind images. Where each pixel was sampled in the photo
+    (source_map) is stored on request: --set labels=... To look at: DIR/source/contact_sheet.png and clips.webp.
 
     \b
     Examples:

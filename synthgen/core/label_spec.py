@@ -296,19 +296,7 @@ DEFAULT_FITTING_LABELS = (
 )
 # What exists only where a picture was made from another one, by profiling or motion.
 MADE_FROM_PHOTO_LABELS = ("invented_mask", "source_map")
-DEFAULT_VIDEO_LABELS = (
-    "image",
-    "triangle_id",
-    "barycentric",
-    "depth",
-    "invented_mask",
-    "landmarks_2d",
-    "landmarks_3d",
-    "landmarks_visibility",
-    "parameters",
-    "flow",
-    "matchability",
-)
+DEFAULT_VIDEO_LABELS = (*DEFAULT_FITTING_LABELS, "invented_mask")
 # ... and what `images` store besides when a picture may show several faces, marked or labelled.
 IGNORED_FACE_LABELS = ("ignore_mask",)
 OTHER_FACE_LABELS = ("face_index", "other_landmarks_2d", "other_landmarks_visibility")

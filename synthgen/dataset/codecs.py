@@ -1,7 +1,7 @@
 """One sample as bytes and back: pictures, all label planes in one member, the sampled parameters as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LABELS
+from synthgen.core.limits import MOST_META_BYTES
 from synthgen.dataset.label_planes import LabelPlanes, checked_array
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png
@@ -46,14 +47,24 @@ class SampleCodec:
             raise LabelError(f"sample {sample.index}: {error}") from error
         return [*pictures, labels, encode_meta(sample)]
 
-    def decode(self, members: Sequence[bytes]) -> dict[str, Array]:
-        """The stored arrays of a sample by name. Raises DatasetError for members that do not fit the layout."""
+    def decode(self, members: Sequence[bytes], names: Collection[str] | None = None) -> dict[str, Array]:
+        """The stored arrays of a sample by name; names: which, None for all. Members of others may be empty bytes.
+
+        Raises DatasetError for members that do not fit the layout.
+        """
+        arrays = dict(self.decode_each(members, names))
+        return {name: arrays[name] for name in self.layout.array_names if name in arrays}
+
+    def decode_each(
+        self, members: Sequence[bytes], names: Collection[str] | None = None
+    ) -> Iterator[tuple[str, Array]]:
+        """(name, array) one after another in the order of storage, as `decode`."""
         decode = decode_jpeg if self.layout.codec == "jpeg" else decode_png
-        arrays: dict[str, Array] = {}
         for name, data in zip(self._pictures, members, strict=False):
-            arrays[name] = decode(data, self.layout.size)
-        arrays |= self._planes.decode(members[len(self._pictures)])
-        return {name: arrays[name] for name in self.layout.array_names}
+            if names is None or name in names:
+                yield name, decode(data, self.layout.size)
+        if names is None or any(name in names for name in self.layout.plane_names):
+            yield from self._planes.decode_each(members[len(self._pictures)], names)
 
 
 def encode_sample(sample: Sample, layout: SampleLayout) -> list[bytes]:
@@ -79,6 +90,8 @@ def encode_meta(sample: Sample) -> bytes:
 def decode_meta(data: bytes) -> dict[str, Any]:
     """The dict {index, parameters, checks} of a meta member. Raises DatasetError when it is damaged."""
     try:
+        if len(data) > MOST_META_BYTES:
+            raise ValueError(f"{len(data)} bytes")
         content = json.loads(data)
         kinds = [type(content[key]) for key in ("index", "parameters", "checks")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

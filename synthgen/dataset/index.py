@@ -3,14 +3,17 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import DatasetError
+from synthgen.core.limits import MOST_SHARD_SAMPLES
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.tar import BLOCK, END
+
+Kind = TypeVar("Kind")
 
 INDEX_FORMAT = "synthgen-shard-index-1"
 _HASH_KEY = "index_sha256"
@@ -98,20 +101,22 @@ def index_from_json(data: bytes, where: str) -> ShardIndex:
     if content.get("format") != INDEX_FORMAT:
         raise DatasetError(f"{where} has format {content.get('format')!r}, expected {INDEX_FORMAT!r}")
     try:
-        members = tuple((str(suffix), str(codec)) for suffix, codec in content["members"])
-        count = content["stop"] - content["start"]
+        members = tuple((str(suffix), str(codec)) for suffix, codec in typed(content, "members", list))
+        count = typed(content, "stop", int) - typed(content, "start", int)
+        if not 0 <= count <= MOST_SHARD_SAMPLES or content["start"] < 0:
+            raise ValueError(f"samples {content['start']} to {content['stop']}")
         index = ShardIndex(
-            shard=content["shard"],
+            shard=typed(content, "shard", int),
             start=content["start"],
             stop=content["stop"],
-            file=content["file"],
-            bytes=content["bytes"],
-            sha256=content["sha256"],
-            fingerprint=content["fingerprint"],
-            versions=content["versions"],
+            file=typed(content, "file", str),
+            bytes=typed(content, "bytes", int),
+            sha256=typed(content, "sha256", str),
+            fingerprint=typed(content, "fingerprint", str),
+            versions=texts(typed(content, "versions", dict)),
             members=members,
-            entries=np.asarray(content["entries"], np.int64).reshape(count, len(members), 3),
-            checks=content["checks"],
+            entries=np.asarray(typed(content, "entries", list), np.int64).reshape(count, len(members), 3),
+            checks={name: _summary(content["checks"], name) for name in typed(content, "checks", dict)},
         )
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DatasetError(f"{where} is damaged: {error!r}; delete it and run generate --resume") from error
@@ -119,14 +124,33 @@ def index_from_json(data: bytes, where: str) -> ShardIndex:
     return index
 
 
+def typed(content: dict[str, Any], key: str, kind: type[Kind]) -> Kind:
+    """The value of a key. Raises KeyError when it is missing, TypeError when it is of another type."""
+    value = content[key]
+    if type(value) is not kind:
+        raise TypeError(f"{key} is of type {type(value).__name__}, expected {kind.__name__}")
+    return value
+
+
+def texts(content: dict[str, Any]) -> dict[str, str]:
+    """The same mapping. Raises TypeError unless every value is a text."""
+    return {key: typed(content, key, str) for key in content}
+
+
+def _summary(checks: dict[str, Any], name: str) -> dict[str, float]:
+    """Least, mean and largest value of a label check."""
+    summary = typed(checks, name, dict)
+    return {key: float(summary[key]) for key in ("min", "mean", "max")}
+
+
 def _check_entries(index: ShardIndex, where: str) -> None:
     """Members must follow one another in the tar without gaps; anything else was not written by synthgen."""
     offsets, lengths = index.entries[..., 0].ravel(), index.entries[..., 1].ravel()
+    if index.shard < 0 or index.file != shard_file(index.shard) or (lengths < 0).any() or (lengths > index.bytes).any():
+        raise DatasetError(f"{where} describes another file, or members that are longer than it")
     ends = offsets + -(-lengths // BLOCK) * BLOCK
     expected = np.concatenate([[BLOCK], ends[:-1] + BLOCK])
     whole = index.bytes == (int(ends[-1]) if ends.size else 0) + len(END)
-    if index.shard < 0 or index.file != shard_file(index.shard) or (lengths < 0).any():
-        raise DatasetError(f"{where} describes another file or negative lengths")
     if not whole or not np.array_equal(offsets, expected):
         raise DatasetError(f"{where} describes members that do not follow one another")
 

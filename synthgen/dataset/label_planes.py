@@ -5,7 +5,7 @@ makes them small lie in the second frame as they are; masks and all others share
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -24,13 +24,11 @@ from synthgen.dataset.label_table import (
     MASK,
     NO_MASK,
     RAW,
+    Plane,
     PlaneRow,
     dense_coding,
-    is_compressed,
-    masked_coding,
     pack_row,
     pack_table,
-    payload_length,
     unpack_table,
 )
 from synthgen.dataset.layout import SampleLayout, label_of
@@ -83,6 +81,7 @@ class LabelPlanes:
         self._slots = [_slot(name, layout) for name in layout.plane_names]
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
+        self._known_rows: dict[bytes, Plane] = {}
 
     def encode(self, arrays: Mapping[str, Array], parameters: Mapping[str, Any]) -> bytes:
         """The member. Raises LabelError for arrays that do not fit the label table."""
@@ -99,49 +98,51 @@ class LabelPlanes:
         table = pack_table(draft.rows, len(compressed), self._layout.size)
         return b"".join([table, compressed, *stored_frame(draft.plain)])
 
-    def decode(self, data: bytes) -> dict[str, Array]:
-        """The arrays of a member by name. Raises DatasetError when anything does not fit the layout."""
+    def decode(self, data: bytes, names: Collection[str] | None = None) -> dict[str, Array]:
+        """The arrays of a member by name; names: which, None for all.
+
+        Raises DatasetError when anything does not fit the layout.
+        """
+        return dict(self.decode_each(data, names))
+
+    def decode_each(self, data: bytes, names: Collection[str] | None = None) -> Iterator[tuple[str, Array]]:
+        """(name, array) one after another, as `decode`: who looks at one at a time does not hold them all."""
         try:
-            return self._decode(data)
+            yield from self._decode(data, names)
         except (DatasetError, struct.error, zstandard.ZstdError, ValueError, IndexError) as error:
             raise DatasetError(f"the labels member is damaged: {error}") from error
 
-    def _decode(self, data: bytes) -> dict[str, Array]:
-        table, position = unpack_table(data, self._layout)
-        size, middle = self._layout.size, position + table.compressed
-        lengths = {True: 0, False: 0}
-        for row in table.rows:
-            lengths[is_compressed(row)] += payload_length(row)
-        content = {
-            True: memoryview(self._decompress(data[position:middle], lengths[True], "the compressed frame")),
-            False: memoryview(self._decompress(data[middle:], lengths[False], "the stored frame")),
-        }
-        arrays: dict[str, Array] = {}
+    def _decode(self, data: bytes, names: Collection[str] | None) -> Iterator[tuple[str, Array]]:
+        table, position = unpack_table(data, self._layout, self._known_rows)
+        view, middle = memoryview(data), position + table.compressed
+        frames = (
+            self._decompress(view[middle:], table.lengths[False], "the stored frame"),
+            self._decompress(view[position:middle], table.lengths[True], "the compressed frame"),
+        )
         masks: dict[int, _Mask] = {}
-        taken = {True: 0, False: 0}
-        for number, row in enumerate(table.rows):
-            frame, length = is_compressed(row), payload_length(row)
-            payload = content[frame][taken[frame] : taken[frame] + length]
-            taken[frame] += length
-            coding = masked_coding(row)
+        for number, (plane, start) in enumerate(zip(table.planes, table.starts, strict=True)):
+            row, coding, compressed, length = plane
+            if names is not None and row.name and row.name not in names:
+                continue
+            payload = frames[compressed][start : start + length]
             if row.coding == MASK:
-                pixels = _unpack_bits(payload, size).reshape(-1)
+                pixels = _unpack_bits(payload, self._layout.size).reshape(-1)
                 masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))
             elif coding is None:
-                arrays[row.name] = _decode_dense(row, payload, size)
+                yield row.name, _decode_dense(row, payload, self._layout.size)
             elif row.mask_row not in masks or masks[row.mask_row].filled != row.count:
                 raise DatasetError(f"plane {row.name!r} does not fit its mask")
             else:
-                arrays[row.name] = _decode_plane(row, coding, payload, masks[row.mask_row].pixels, size)
-        return arrays
+                dense = _decode_plane(row, coding, payload, masks[row.mask_row].pixels)
+                yield row.name, dense.reshape(*self._layout.size, *row.spec.shape[2:])
 
-    def _decompress(self, frame: bytes, length: int, what: str) -> bytes:
+    def _decompress(self, frame: memoryview, length: int, what: str) -> memoryview:
         if zstandard.frame_content_size(frame) != length:
             raise DatasetError(f"{what} does not have the {length} bytes its table says")
         payload = self._decompressor.decompress(frame, max_output_size=length) if length else b""
         if len(payload) != length:
             raise DatasetError(f"{what} is cut short")
-        return payload
+        return memoryview(payload)
 
 
 def label_shape(spec: LabelSpec, size: tuple[int, int]) -> tuple[int, ...] | None:
@@ -231,25 +232,23 @@ def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array] | No
     return None
 
 
-def _decode_plane(
-    row: PlaneRow, coding: Coding, payload: memoryview, pixels: NDArray[np.bool_], size: tuple[int, int]
-) -> Array:
-    spec = label_of(row.name)
-    values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(spec.name, row.origin))
-    dense = np.full((pixels.size, len(values)), -1 if spec.dtype == "int32" else np.nan, spec.dtype)
-    item = f"V{dense.itemsize * len(values)}"
-    dense.view(item)[pixels] = np.stack(list(values), axis=1).view(item)
-    return dense.reshape(*size, *spec.shape[2:])
+def _decode_plane(row: PlaneRow, coding: Coding, payload: memoryview, pixels: NDArray[np.bool_]) -> Array:
+    """A plane as (H W, C), empty where pixels (H W,) is False."""
+    values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(row.spec.name, row.origin))
+    dense = np.full((pixels.size, len(values)), -1 if row.spec.dtype == "int32" else np.nan, row.spec.dtype)
+    for channel, column in zip(dense.T, values, strict=True):  # one by one: three times faster than whole pixels
+        channel[pixels] = column
+    return dense
 
 
 def _decode_dense(row: PlaneRow, payload: memoryview, size: tuple[int, int]) -> Array:
-    spec = label_of(row.name)
     if row.coding == BITS:
         return _unpack_bits(payload, size)
-    shape: tuple[Any, ...] = size if row.coding == BYTES else spec.shape
-    if row.coding == RAW and isinstance(spec.shape[0], str):
+    shape: tuple[Any, ...] = size if row.coding == BYTES else row.spec.shape
+    if row.coding == RAW and isinstance(shape[0], str):
         shape = (row.count,)
-    return np.frombuffer(payload, np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype).reshape(shape)
+    stored = np.dtype(row.spec.dtype).newbyteorder("<")
+    return np.frombuffer(payload, stored).astype(row.spec.dtype).reshape(shape)
 
 
 def _unpack_bits(payload: memoryview, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,13 +46,48 @@ class PlaneRow:
     stored: int
     origin: float
 
+    @property
+    def spec(self) -> LabelSpec:
+        """The row of the label table. Raises KeyError for a mask."""
+        return label_of(self.name)
+
+    @property
+    def masked_coding(self) -> Coding | None:
+        """The coding of a plane with a mask, None for the others."""
+        dense = self.coding in (MASK, BITS, BYTES, RAW)
+        return None if dense else _CODING_OF.get((self.spec.name, self.coding))
+
+
+class Plane(NamedTuple):
+    """A row with what follows from it.
+
+    coding: of a plane with a mask, None for the others; compressed: True for the compressed frame, False for the stored
+    one; length: bytes inside that frame.
+    """
+
+    row: PlaneRow
+    coding: Coding | None
+    compressed: bool
+    length: int
+
 
 @dataclass(frozen=True)
 class PlaneTable:
-    """The rows of a member; compressed: bytes of the frame of planes that go through zstd."""
+    """What a member holds.
 
-    rows: tuple[PlaneRow, ...]
+    planes: in order; starts: where each begins in the content of its frame; compressed: bytes of the frame of planes
+    that go through zstd; lengths: bytes of content of the stored frame, then of the compressed one.
+    """
+
+    planes: tuple[Plane, ...]
+    starts: tuple[int, ...]
     compressed: int
+    lengths: tuple[int, int]
+
+    @property
+    def rows(self) -> tuple[PlaneRow, ...]:
+        """The rows alone."""
+        return tuple(plane.row for plane in self.planes)
 
 
 def pack_row(row: PlaneRow) -> bytes:
@@ -66,45 +102,55 @@ def pack_table(rows: Sequence[bytes], compressed: int, size: tuple[int, int]) ->
     return struct.pack("<II", _SKIPPABLE, len(packed)) + packed
 
 
-def unpack_table(data: bytes, layout: SampleLayout) -> tuple[PlaneTable, int]:
-    """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound."""
+def unpack_table(data: bytes, layout: SampleLayout, known: dict[bytes, Plane] | None = None) -> tuple[PlaneTable, int]:
+    """The table, and where the frames begin. Raises DatasetError, struct.error or ValueError when it is not sound.
+
+    known: rows of this layout that were unpacked before, by their bytes. Those without a mask are the same in every
+    sample and are added to it.
+    """
     skippable, length = struct.unpack_from("<II", data)
-    magic, height, width, planes, compressed = _HEAD.unpack_from(data, 8)
+    magic, height, width, count, compressed = _HEAD.unpack_from(data, 8)
     if skippable != _SKIPPABLE or magic != _MAGIC or (height, width) != layout.size:
         raise DatasetError(f"its table is not one of a {layout.size[0]} x {layout.size[1]} sample")
-    rows, position = [], 8 + _HEAD.size
-    for _ in range(planes):
-        coding, mask_row, count, stored, origin, name_length = _ROW.unpack_from(data, position)
-        position += _ROW.size
-        name = data[position : position + name_length].decode("ascii")
-        position += name_length
-        row = PlaneRow(name, coding, mask_row, count, stored, origin)
-        _check_row(row, layout)
-        rows.append(row)
+    known = {} if known is None else known
+    planes: list[Plane] = []
+    starts, lengths, position = [], [0, 0], 8 + _HEAD.size
+    for _ in range(count):
+        start, name_start = position, position + _ROW.size
+        position = name_start + data[name_start - 1]
+        packed = data[start:position]
+        plane = known.get(packed)
+        if plane is None:
+            plane = _unpack_row(packed, layout)
+            if plane.coding is None:
+                known[packed] = plane
+        planes.append(plane)
+        starts.append(lengths[plane.compressed])
+        lengths[plane.compressed] += plane.length
     if position != 8 + length:
         raise DatasetError("its table has another length than it says")
-    if tuple(row.name for row in rows if row.coding != MASK) != layout.plane_names:
-        raise DatasetError(f"it holds {[row.name for row in rows]}, expected {layout.plane_names}")
-    plain = sum(payload_length(row) for row in rows if not is_compressed(row))
-    if position + compressed + stored_frame_length(plain) != len(data):
+    masks = sum(plane.row.coding == MASK for plane in planes)
+    if 2 * masks > len(planes):
+        # Each costs memory; a plane needs one at most.
+        raise DatasetError(f"it has {masks} masks for {len(planes) - masks} planes")
+    names = tuple([plane.row.name for plane in planes if plane.row.coding != MASK])
+    if names != layout.plane_names:
+        raise DatasetError(f"it holds {names}, expected {layout.plane_names}")
+    if position + compressed + stored_frame_length(lengths[False]) != len(data):
         raise DatasetError(f"it has {len(data)} bytes, its table says otherwise")
-    return PlaneTable(tuple(rows), compressed), position
+    return PlaneTable(tuple(planes), tuple(starts), compressed, (lengths[False], lengths[True])), position
 
 
-def is_dense(row: PlaneRow) -> bool:
-    """True for masks and planes without a mask."""
-    return row.coding in (MASK, BITS, BYTES, RAW)
-
-
-def is_compressed(row: PlaneRow) -> bool:
-    """True for planes in the compressed frame, False for those in the stored one."""
-    coding = masked_coding(row)
-    return coding is None or coding.compressed
-
-
-def masked_coding(row: PlaneRow) -> Coding | None:
-    """The coding of a masked plane, None for the others."""
-    return None if is_dense(row) else _CODING_OF.get((label_of(row.name).name, row.coding))
+def _unpack_row(packed: bytes, layout: SampleLayout) -> Plane:
+    """A row, after comparing it with the layout."""
+    *fields, _ = _ROW.unpack_from(packed)
+    row = PlaneRow(packed[_ROW.size :].decode("ascii"), *fields)
+    _check_row(row, layout)
+    coding = row.masked_coding
+    if coding is not None:
+        return Plane(row, coding, coding.compressed, row.stored)
+    dense = (row.count + 7) // 8 if row.coding in (MASK, BITS) else row.count * np.dtype(row.spec.dtype).itemsize
+    return Plane(row, None, True, dense)
 
 
 def dense_coding(spec: LabelSpec) -> int:
@@ -114,15 +160,6 @@ def dense_coding(spec: LabelSpec) -> int:
     return BITS if spec.dtype == "bool" else BYTES
 
 
-def payload_length(row: PlaneRow) -> int:
-    """Bytes of a plane inside its frame."""
-    if not is_dense(row):
-        return row.stored
-    if row.coding in (MASK, BITS):
-        return (row.count + 7) // 8
-    return row.count * np.dtype(label_of(row.name).dtype).itemsize
-
-
 def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
     """Refuse a row whose declared size is not the one that the label table and the picture's size give."""
     pixels = layout.size[0] * layout.size[1]
@@ -130,19 +167,19 @@ def _check_row(row: PlaneRow, layout: SampleLayout) -> None:
         fits = row.name == "" and row.count == pixels and row.stored == 0
     elif row.name not in layout.array_names:
         fits = False
-    elif (spec := label_of(row.name)).name in MASKED_CODINGS:
+    elif row.spec.name in MASKED_CODINGS:
         fits = _fits_mask(row, pixels)
     else:
-        fits = row.coding == dense_coding(spec) and row.count == _dense_count(spec, row, pixels) and row.stored == 0
+        dense = row.coding == dense_coding(row.spec) and row.mask_row == NO_MASK and row.stored == 0
+        fits = dense and row.count == _dense_count(row.spec, row, pixels)
     if not fits:
         raise DatasetError(f"plane {row.name!r} is not one of this dataset")
 
 
 def _fits_mask(row: PlaneRow, pixels: int) -> bool:
-    coding = masked_coding(row)
-    if coding is None or row.count > pixels or not abs(row.origin) <= LARGEST_ORIGIN_MM:
+    if row.masked_coding is None or row.count > pixels or not abs(row.origin) <= LARGEST_ORIGIN_MM:
         return False
-    least, most = stored_sizes(coding, row.count)
+    least, most = stored_sizes(row.masked_coding, row.count)
     return least <= row.stored <= most
 
 

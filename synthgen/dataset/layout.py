@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Literal
+from operator import index
+from typing import Any, Literal, cast
 
 from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LABELS, PARAMETER_LABELS, LabelSpec, labels_of_kind
-from synthgen.core.limits import MOST_FRAMES
+from synthgen.core.limits import MOST_FRAMES, MOST_SIDE
 
 # Raised when the meaning of stored bytes changes.
 LABEL_SCHEMA_VERSION = 3
@@ -58,6 +59,11 @@ class SampleLayout:
         """Names of the arrays that are stored as pictures."""
         return tuple(prefix + "image" for prefix in self.prefixes) if "image" in self.labels else ()
 
+    @property
+    def picture_suffix(self) -> str:
+        """What the file name of a stored picture ends with: "jpg" or "png"."""
+        return PICTURE_CODECS[self.codec][0]
+
     @cached_property
     def plane_names(self) -> tuple[str, ...]:
         """Names of the arrays that the labels member holds, in the order of storage."""
@@ -100,22 +106,30 @@ def layout_of_recipe(recipe: Mapping[str, Any]) -> SampleLayout:
     Raises DatasetError for values that no dataset has.
     """
     try:
-        kind, size, codec = recipe["kind"], recipe["size"], recipe["codec"]
-        video = recipe["video"] if kind == "video" else None
-        frames = 0 if video is None else int(video["frames"])
-        pairs = () if video is None else flow_pairs(str(video["flow"]), frames)
+        kind, codec = str(recipe["kind"]), str(recipe["codec"])
+        height, width = (index(side) for side in recipe["size"])
+        frames, pairs = _clip(recipe["video"]) if kind == "video" else (0, ())
         names: list[str] = []
         for label in recipe["labels"]:
-            names += PARAMETER_LABELS if label == "parameters" else [label]
-        size = (int(size[0]), int(size[1])) if len(size) == 2 else ()
+            names += PARAMETER_LABELS if label == "parameters" else [str(label)]
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"the recipe has no such sample layout: {error!r}") from error
     unknown = [name for name in names if kind not in KINDS or name not in labels_of_kind(kind)]
-    countable = 2 <= frames <= MOST_FRAMES if kind == "video" else True
-    if kind not in KINDS or codec not in PICTURE_CODECS or not size or unknown or not countable:
-        raise DatasetError(f"no such sample layout: kind {kind!r}, size {size}, codec {codec!r}, unknown {unknown}")
+    if kind not in KINDS or codec not in PICTURE_CODECS or unknown:
+        raise DatasetError(f"no such sample layout: kind {kind!r}, codec {codec!r}, unknown {unknown}")
+    if not (1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
+        raise DatasetError(f"no such sample layout: {height} x {width} pixels, expected 1 to {MOST_SIDE}")
+    size = (height, width)
     ordered = tuple(name for name in LABELS if name in names)
-    return SampleLayout(kind, size, ordered, codec, frames, pairs)
+    return SampleLayout(kind, size, ordered, cast(Literal["jpeg", "png"], codec), frames, pairs)
+
+
+def _clip(video: Mapping[str, Any]) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Frames of a clip and the flows between them. Raises ValueError, KeyError or TypeError."""
+    frames = index(video["frames"])
+    if not 2 <= frames <= MOST_FRAMES:  # before the pairs, of which there are frames squared
+        raise ValueError(f"{frames} frames, expected 2 to {MOST_FRAMES}")
+    return frames, flow_pairs(str(video["flow"]), frames)
 
 
 def flow_pairs(flow: str, frames: int) -> tuple[tuple[int, int], ...]:

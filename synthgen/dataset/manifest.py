@@ -6,16 +6,27 @@ from typing import Any
 
 from synthgen.core.errors import DatasetError
 from synthgen.core.label_spec import LABELS
-from synthgen.dataset.index import open_sealed_json, sealed_json
+from synthgen.core.limits import MOST_SAMPLES, MOST_SHARD_SAMPLES, MOST_SHARDS
+from synthgen.dataset.index import open_sealed_json, sealed_json, texts, typed
 from synthgen.dataset.layout import SampleLayout, label_of, layout_of_recipe
 
 MANIFEST_FILE = "dataset.json"
 TEMPLATE_FILE = "template.npz"
 TABLE_FILE = "samples.parquet"
+PARAMETERS_FILE = "parameters_62.json"
 # What a dataset of photos was made from: its fitting file and what was left out.
 SOURCE_FOLDER = "source"
 _FORMAT = "synthgen-dataset-1"
 _HASH_KEY = "manifest_sha256"
+# Derived label -> the stored ones that it is computed from.
+DERIVED_FROM: Mapping[str, Sequence[str]] = {
+    "uv": ("triangle_id", "barycentric"),
+    "pncc": ("triangle_id", "barycentric"),
+    "depth_unit": ("depth", "camera_from_world"),
+    "parts": ("triangle_id",),
+    "amodal_mask": ("triangle_id",),
+    "face_mask": ("triangle_id", "occluder_mask"),
+}
 
 
 @dataclass(frozen=True)
@@ -89,19 +100,32 @@ def manifest_from_json(data: bytes, where: str) -> Manifest:
     if content.get("format") != _FORMAT:
         raise DatasetError(f"{where} has format {content.get('format')!r}, expected {_FORMAT!r}")
     try:
-        return Manifest(
-            recipe=content["recipe"],
-            canonical=content["canonical"],
-            fingerprint=content["fingerprint"],
-            assets=tuple(content["assets"]),
-            versions=content["versions"],
-            cpu_family=content["cpu_family"],
-            count=int(content["plan"]["count"]),
-            shard_size=int(content["plan"]["shard_size"]),
-            template_sha256=content["template_sha256"],
+        manifest = Manifest(
+            recipe=typed(content, "recipe", dict),
+            canonical=typed(content, "canonical", dict),
+            fingerprint=typed(content, "fingerprint", str),
+            assets=tuple(typed(content, "assets", list)),
+            versions=texts(typed(content, "versions", dict)),
+            cpu_family=typed(content, "cpu_family", str),
+            count=typed(typed(content, "plan", dict), "count", int),
+            shard_size=typed(content["plan"], "shard_size", int),
+            template_sha256=typed(content, "template_sha256", str),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{where} is damaged: {error!r}") from error
+        for asset in manifest.assets:
+            texts({key: asset[key] for key in ("id", "file", "sha256", "licence")})
+        _check_plan(manifest)
+        manifest.layout  # noqa: B018  raises for a recipe that no dataset can have
+    except (KeyError, TypeError, ValueError, DatasetError) as error:
+        raise DatasetError(f"{where} is damaged: {error}") from error
+    return manifest
+
+
+def _check_plan(manifest: Manifest) -> None:
+    count, size = manifest.count, manifest.shard_size
+    if not (1 <= count <= MOST_SAMPLES and 1 <= size <= MOST_SHARD_SAMPLES) or manifest.shards > MOST_SHARDS:
+        raise ValueError(
+            f"its plan has {count} samples in shards of {size}, expected at most {MOST_SAMPLES} in {MOST_SHARDS} shards"
+        )
 
 
 def label_rows(layout: SampleLayout) -> list[dict[str, Any]]:
@@ -113,17 +137,9 @@ def label_rows(layout: SampleLayout) -> list[dict[str, Any]]:
 
 def derivable_names(layout: SampleLayout) -> tuple[str, ...]:
     """Names of the arrays that the reader computes from stored ones and the template."""
-    needs: Mapping[str, Sequence[str]] = {
-        "uv": ("triangle_id", "barycentric"),
-        "pncc": ("triangle_id", "barycentric"),
-        "depth_unit": ("depth", "camera_from_world"),
-        "parts": ("triangle_id",),
-        "amodal_mask": ("triangle_id",),
-        "face_mask": ("triangle_id", "occluder_mask"),
-    }
     names = [
         name
         for name, spec in LABELS.items()
-        if spec.derived and name not in layout.labels and all(need in layout.labels for need in needs[name])
+        if spec.derived and name not in layout.labels and all(need in layout.labels for need in DERIVED_FROM[name])
     ]
     return tuple(prefix + name for prefix in layout.prefixes for name in names)

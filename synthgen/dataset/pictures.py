@@ -20,6 +20,7 @@ except ImportError:  # Pillow encodes the same quality, more slowly
     simplejpeg = None
 
 JPEG_QUALITY = 95
+_JPEG_SCAN = b"\xff\xda"  # within the coded data 0xff is always followed by 0
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Picture = NDArray[np.uint8]
@@ -40,6 +41,8 @@ def encode_jpeg(picture: Picture) -> bytes:
 def decode_jpeg(data: bytes, size: tuple[int, int]) -> Picture:
     """The picture (H, W, 3) uint8 of JPEG bytes. Raises DatasetError unless it is a sound JPEG of that size."""
     try:
+        if data.count(_JPEG_SCAN) > 1:
+            raise ValueError("it has several scans, which synthgen does not write and each of which takes time")
         if simplejpeg is not None:
             height, width, *_ = simplejpeg.decode_jpeg_header(data)
             _check_size((height, width), size)

@@ -29,6 +29,7 @@ _ZERO, _LARGE = 127, 255
 # float16 keeps albedo within 1e-3 below 2 and shading within 1e-2 below 32.
 _FLOAT16_LIMITS = {"albedo": 2.0, "shading": 32.0}
 _UNIT_STEPS = 65534
+_LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def _quantize_id32(values: Array, context: PlaneContext) -> Array | None:
 
 
 def _restore_id(words: Array, context: PlaneContext) -> Array:
+    if words.dtype == np.uint32 and words.max(initial=0) > _LARGEST_ID:
+        raise ValueError("an id is larger than any")
     return words.astype(np.int32)
 
 
@@ -93,11 +96,12 @@ def _quantize_barycentric(values: Array, context: PlaneContext) -> Array | None:
 
 
 def _restore_barycentric(words: Array, context: PlaneContext) -> Array:
-    steps = np.empty((3, words.shape[1]), np.int32)
+    steps = np.empty((3, words.shape[1]), np.float32)  # whole numbers below 2^24 are exact in float32
     steps[:2] = words
     np.subtract(BARYCENTRIC_STEPS, steps[0], out=steps[2])
     steps[2] -= steps[1]
-    return steps.astype(np.float32) * np.float32(1.0 / BARYCENTRIC_STEPS)
+    steps *= np.float32(1.0 / BARYCENTRIC_STEPS)
+    return steps
 
 
 def _quantize_depth(values: Array, context: PlaneContext) -> Array | None:
@@ -140,10 +144,11 @@ def _restore_normals(words: Array, context: PlaneContext) -> Array:
     p, q, z = normals
     np.add(np.abs(p), np.abs(q), out=z)
     z -= np.float32(1.0)
-    if z.size and z.max() > 0.0:
-        fold = np.maximum(z, 0.0)
-        p -= np.copysign(fold, p)
-        q -= np.copysign(fold, q)
+    away = np.flatnonzero(z > 0.0)
+    if away.size:
+        fold, first, second = z.take(away), p.take(away), q.take(away)
+        p[away] = first - np.copysign(fold, first)
+        q[away] = second - np.copysign(fold, second)
     normals /= np.sqrt(p * p + q * q + z * z)
     return normals
 
@@ -284,8 +289,13 @@ def _pack_twelve(words: Array) -> bytes:
 
 
 def _unpack_twelve(data: bytes | memoryview, shape: tuple[int, int]) -> Array:
-    first, second, upper = np.frombuffer(data, np.uint8).astype(np.uint16).reshape(3, shape[1])
-    return np.stack([first | (upper & np.uint16(15)) << np.uint16(8), second | (upper >> np.uint16(4)) << np.uint16(8)])
+    packed = np.frombuffer(data, np.uint8).reshape(3, shape[1])
+    words = np.empty(shape, np.uint16)
+    words[0] = packed[2] & np.uint8(15)
+    words[1] = packed[2] >> np.uint8(4)
+    words <<= np.uint16(8)
+    words |= packed[:2]
+    return words
 
 
 def _pack_differences(change: Array) -> bytes:

@@ -1,10 +1,12 @@
 """`samples.parquet`: one row per sample with every sampled parameter, derived from the meta members."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from synthgen.core.errors import DatasetError
+from synthgen.core.limits import MOST_TABLE_ROW_BYTES
 from synthgen.dataset.whole_file import create_whole
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Rows as dicts are large; a hundred thousand samples must not be held so.
-_ROWS_PER_PART = 2000
+ROWS_PER_PART = 2000
 # Parts of a row group of samples.parquet.
 _PARTS_PER_GROUP = 50
 
@@ -20,20 +22,27 @@ _PARTS_PER_GROUP = 50
 class MetaSource(Protocol):
     """What a table is built from: a `reader.Dataset`."""
 
+    @property
+    def path(self) -> Path: ...
     def __len__(self) -> int: ...
     def meta(self, position: int) -> dict[str, Any]: ...
     def shard_of(self, position: int) -> int: ...
 
 
-def build_table(dataset: MetaSource) -> "pyarrow.Table":
-    """The table of a dataset: `index`, `shard`, one column per parameter, `check_<name>` per label check.
+def build_table(dataset: MetaSource, positions: Sequence[int] | None = None) -> "pyarrow.Table":
+    """The table of a dataset, or of some of its samples.
 
-    Lists become list columns; a parameter that a sample does not have is null there.
+    Columns: `index`, `shard`, one per parameter, `check_<name>` per label check.
+    Lists become list columns; a parameter that a sample does not have is null there. Raises DatasetError for parameters
+    that are a number in one sample and something else in another.
     """
     import pyarrow
 
-    parts = list(_parts(dataset))
-    return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+    try:
+        parts = list(table_parts(dataset, range(len(dataset)) if positions is None else positions))
+        return pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+    except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise DatasetError(f"the parameters of the samples of {dataset.path} are no table: {error}") from error
 
 
 def write_table(dataset: MetaSource, path: Path) -> None:
@@ -47,7 +56,7 @@ def write_table(dataset: MetaSource, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="synthgen-") as folder:
         files: list[str] = []
         schema: Any = pyarrow.schema([])
-        for part in _parts(dataset):
+        for part in table_parts(dataset, range(len(dataset))):
             files.append(f"{folder}/{len(files)}.arrow")
             with pyarrow.ipc.new_file(files[-1], part.schema) as spool:
                 spool.write_table(part)
@@ -64,15 +73,16 @@ def write_table(dataset: MetaSource, path: Path) -> None:
                 sink.write(chunk)
 
 
-def _parts(dataset: MetaSource) -> "Iterator[pyarrow.Table]":
-    rows = []
-    for position in range(len(dataset)):
-        meta = dataset.meta(position)
-        checks = {f"check_{name}": value for name, value in meta["checks"].items()}
-        rows.append({"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks})
-        if len(rows) == _ROWS_PER_PART or position + 1 == len(dataset):
-            yield _columns(rows)
-            rows = []
+def table_parts(dataset: MetaSource, positions: Sequence[int], rows: int = ROWS_PER_PART) -> "Iterator[pyarrow.Table]":
+    """The table of some samples in parts of at most `rows`; columns and types are those that a part needs."""
+    for start in range(0, len(positions), rows):
+        yield _columns([_row(dataset, position) for position in positions[start : start + rows]])
+
+
+def _row(dataset: MetaSource, position: int) -> dict[str, Any]:
+    meta = dataset.meta(position)
+    checks = {f"check_{name}": value for name, value in meta["checks"].items()}
+    return {"index": meta["index"], "shard": dataset.shard_of(position), **meta["parameters"], **checks}
 
 
 def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
@@ -82,15 +92,22 @@ def _columns(rows: list[dict[str, Any]]) -> "pyarrow.Table":
     return pyarrow.table({name: pyarrow.array(_same_type(row.get(name) for row in rows)) for name in names})
 
 
-def read_table(path: Path) -> "pyarrow.Table | None":
-    """The table in a file, None when it is missing or damaged (it can be rebuilt)."""
+def read_table(path: Path, rows: int) -> "pyarrow.Table | None":
+    """The table in a file, None when it is missing, damaged or of another number of rows (it can be rebuilt)."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
-    except (OSError, pyarrow.ArrowInvalid):
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+            size = sum(group.total_byte_size for group in groups)
+            # A column of equal values takes no space in the file, and all of it in memory.
+            if file.metadata.num_rows != rows or size > rows * MOST_TABLE_ROW_BYTES:
+                return None
+            table = file.read()
+    except (OSError, MemoryError, ValueError, TypeError, KeyError, NotImplementedError, pyarrow.ArrowException):
         return None
+    return table if table.num_rows == rows else None
 
 
 def _same_type(values: Iterable[Any]) -> list[Any]:

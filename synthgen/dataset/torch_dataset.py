@@ -1,6 +1,6 @@
 """A dataset for torch: by index, or as a stream whose order does not depend on the number of processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from synthgen.core.errors import UsageError
 from synthgen.dataset.order import EpochOrder
-from synthgen.dataset.reader import Dataset, Policy, open_dataset
+from synthgen.dataset.reader import Dataset, Policy, choose_view, open_dataset
 
 Transform = Callable[[dict[str, NDArray[Any]]], Any]
 _EPOCH, _POSITION = 0, 1
@@ -28,13 +28,17 @@ class MapFaces(TorchDataset[Any]):
     """Samples by position.
 
     source: a dataset folder, or what `open_dataset` returned; transform: dict of arrays -> item (default: tensors);
-    matchability: see `open_dataset`.
+    matchability, labels: see `open_dataset`.
     """
 
     def __init__(
-        self, source: str | Path | Dataset, transform: Transform = to_tensors, matchability: Policy | None = None
+        self,
+        source: str | Path | Dataset,
+        transform: Transform = to_tensors,
+        matchability: Policy | None = None,
+        labels: Collection[str] | None = None,
     ) -> None:
-        self.dataset = _open(source, matchability)
+        self.dataset = _open(source, matchability, labels)
         self._transform = transform
 
     def __len__(self) -> int:
@@ -70,8 +74,8 @@ class IterableFaces(IterableDataset[Any]):
     begins at position p, rank r of W takes p + r, p + r + W, ...; workers of a rank take its batches in turn. So the
     state of training is (epoch, position), and goes on with any number of ranks and workers.
 
-    source, transform, matchability: as for `MapFaces`; rank, world_size: None takes those of torch.distributed when it
-    is initialised, else 0 of 1.
+    source, transform, matchability, labels: as for `MapFaces`; rank, world_size: None takes those of torch.distributed
+    when it is initialised, else 0 of 1.
     """
 
     def __init__(
@@ -81,10 +85,11 @@ class IterableFaces(IterableDataset[Any]):
         *,
         transform: Transform = to_tensors,
         matchability: Policy | None = None,
+        labels: Collection[str] | None = None,
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        self.dataset = _open(source, matchability)
+        self.dataset = _open(source, matchability, labels)
         self.options = options or StreamOptions()
         self._transform = transform
         self._rank, self._world_size = _place(rank, world_size)
@@ -153,10 +158,8 @@ class IterableFaces(IterableDataset[Any]):
         return start, stop
 
 
-def _open(source: str | Path | Dataset, matchability: Policy | None) -> Dataset:
-    if isinstance(source, Dataset):
-        return source if matchability is None else source.with_policy(matchability)
-    return open_dataset(source, matchability=matchability)
+def _open(source: str | Path | Dataset, matchability: Policy | None, labels: Collection[str] | None) -> Dataset:
+    return choose_view(source if isinstance(source, Dataset) else open_dataset(source), labels, matchability)
 
 
 def _place(rank: int | None, world_size: int | None) -> tuple[int, int]:

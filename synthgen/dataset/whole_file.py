@@ -80,6 +80,35 @@ def write_whole(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+@contextmanager
+def create_whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill; what is in it appears at `path` when the block ends, and nothing if it raises.
+
+    path: a new or an empty folder; its parents are made. Raises DatasetError when it is not, or cannot be written.
+    """
+    temporary = Path()
+    try:
+        exists = path.exists()
+        if exists and any(path.iterdir()):
+            raise DatasetError(f"{path} is not empty; choose an empty or new folder")
+        temporary = (path if exists else path.parent) / f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}"
+        temporary.mkdir(parents=True)
+        yield temporary
+        _sync_tree(temporary)
+        if exists:
+            for entry in sorted(temporary.iterdir()):
+                entry.rename(path / entry.name)
+            temporary.rmdir()
+        else:
+            temporary.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        if temporary.name.startswith(TEMPORARY_PREFIX):
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_error(target: str | Path, error: OSError) -> DatasetError:
     """What to tell a user when a file cannot be written."""
     reason = f"{target} cannot be written: {error.strerror or error}"
@@ -98,3 +127,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make all files below a folder survive a power cut."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(Path(place) / name, "rb") as stream:
+                os.fsync(stream.fileno())
+        _sync_folder(Path(place))

@@ -1,14 +1,12 @@
 """Names, paths and boxes that a fittings file may hold."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+from synthgen.core.relative_path import path_problem
 
 
 def check_boxes(where: str, boxes: NDArray[np.float64], may_miss: bool = False) -> None:
@@ -37,12 +35,3 @@ def check_names(where: str, names: Sequence[str], photos: Sequence[str], masks: 
         if name in seen:
             raise AssetError(f"{where}: name {name!r} of fitting {row} occurs twice; give every face its own name")
         seen.add(name)
-
-
-def path_problem(text: str) -> str | None:
-    """What keeps a text from being a path below a folder, or None."""
-    if not text or _CONTROL.search(text) or len(text) > 1000:
-        return "expected a path with '/' between its parts, without control characters"
-    if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
-        return "expected a path below the photo folder, without '..'"
-    return None

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.photos import Orientation, photo_size
 from synthgen.core.errors import AssetError
+from synthgen.core.relative_path import path_problem
 from synthgen.fittings.fitting import Box, FittingSet
-from synthgen.fittings.fitting_checks import check_boxes, path_problem
+from synthgen.fittings.fitting_checks import check_boxes
 from synthgen.fittings.json_values import check_keys, number, numbers, points, read_json, text
 from synthgen.fittings.npz_arrays import write_file
 from synthgen.fittings.read_options import Skips

@@ -116,22 +116,26 @@ class Renderer:
             np.repeat(photo.expression, frames, axis=0),
             clip.cameras,
             turned_depth_shift(fittings.depth_shift[row] * clip.motions.scale, clip.cameras, clip.origin_depth),
-            self._ignored(row, clip),
+            self._ignored(row, clip, (photo.pixels.shape[0], photo.pixels.shape[1])),
             clip.invented,
         )
 
-    def _ignored(self, row: int, clip: Clip) -> torch.Tensor | None:
-        """(F, H, W) bool, pixels with a sample from another face; None where the photo has none."""
+    def _ignored(self, row: int, clip: Clip, photo_size: tuple[int, int]) -> torch.Tensor | None:
+        """(F, H, W) bool, pixels with a sample from an ignored region, invented or not; None where the photo has none.
+
+        What lies beside the photo (height, width) is invented, but nobody's region.
+        """
         fittings = self.source.fittings
         if not fittings.ignore_boxes[row] and not fittings.ignore_masks[row]:
             return None
         places = clip.sampled_map.cpu().numpy()
-        inside = np.isfinite(places[..., 0])
+        x, y = places[..., 0], places[..., 1]
+        inside = (x >= 0) & (y >= 0) & (x <= photo_size[1]) & (y <= photo_size[0])  # NaN is not
         ignored = ignored_pixels(self.source, row, np.where(inside[..., None], places, 0.0)) & inside
         frames, height, width = clip.invented.shape
         samples = ignored.shape[1] // height
         tiles = ignored.reshape(frames, height, samples, width, samples).any(axis=(2, 4))
-        return torch.from_numpy(tiles).to(clip.invented.device) & ~clip.invented
+        return torch.from_numpy(tiles).to(clip.invented.device)
 
     def _parameters(self, index: int, row: int, path: MotionPath, clip: Clip) -> dict[str, Any]:
         """What the clip was made from and how, lists with one number per frame, as a row of samples.parquet."""

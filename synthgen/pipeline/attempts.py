@@ -15,7 +15,8 @@ from synthgen.pipeline.worker import Crashed, Refused
 
 @dataclass(frozen=True)
 class FailureBudget:
-    """How much may go wrong. deaths: workers that may die on one shard; errors: exceptions that one shard may raise;
+    """How much may go wrong. deaths: workers that may die on one shard, or in a row before they have
+    opened the renderer; errors: exceptions that one shard may raise;
     quarantined: shards that may be given up before the whole run stops."""
 
     deaths: int = 3

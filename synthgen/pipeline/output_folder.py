@@ -9,6 +9,7 @@ from pathlib import Path
 from synthgen.core.errors import DatasetError, FingerprintError
 from synthgen.dataset.manifest import (
     MANIFEST_FILE,
+    PARAMETERS_FILE,
     SOURCE_FOLDER,
     TABLE_FILE,
     TEMPLATE_FILE,
@@ -25,7 +26,8 @@ from synthgen.recipe.fingerprint import canonical_recipe, difference, fingerprin
 from synthgen.recipe.schema import Recipe
 
 _OWN_FILE = re.compile(
-    rf"shard-\d{{6,}}\.(tar|json)|{re.escape(TABLE_FILE)}|{re.escape(TEMPLATE_FILE)}|{re.escape(QUARANTINE_FILE)}"
+    rf"shard-\d{{6,}}\.(tar|json)|{re.escape(TABLE_FILE)}|{re.escape(PARAMETERS_FILE)}|{re.escape(TEMPLATE_FILE)}"
+    rf"|{re.escape(QUARANTINE_FILE)}"
 )
 
 

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from synthgen.core.errors import QuarantineError
+from synthgen.core.errors import DatasetError, QuarantineError
 from synthgen.pipeline.attempts import Failed
 from synthgen.pipeline.publish import Store, publish_bytes
 
@@ -52,13 +52,25 @@ def write_quarantine(store: Store, shards: Sequence[Quarantined]) -> None:
 
 def quarantine_error(shards: Sequence[Quarantined], location: str, present: int, total: int) -> QuarantineError:
     """What to tell a user at the end of a run that gave shards up. present, total: samples."""
-    lines = [
+    return QuarantineError(
         f"{location}: {len(shards)} {'shard was' if len(shards) == 1 else 'shards were'} given up, everything else is "
-        f"there ({present} of {total} samples); {QUARANTINE_FILE} lists them. Try each alone:"
-    ]
+        f"there ({present} of {total} samples); {QUARANTINE_FILE} lists them. Try each alone:\n" + _listing(shards)
+    )
+
+
+def too_many_error(shards: Sequence[Quarantined], location: str) -> DatasetError:
+    """What to tell a user when a run stops because too many shards fail."""
+    return DatasetError(
+        f"{location}: stopped, because {len(shards)} shards were given up and others may fail alike; what is built "
+        f"stays, go on with --resume when the reason is gone. Try one alone:\n" + _listing(shards)
+    )
+
+
+def _listing(shards: Sequence[Quarantined]) -> str:
+    lines = []
     for shard in sorted(shards, key=lambda shard: shard.shard)[:_MOST_LISTED]:
         lines.append(f"  shard {shard.shard} (samples {shard.start} to {shard.stop - 1}): {shard.reason}")
         lines.append(f"    {shard.command}")
     if len(shards) > _MOST_LISTED:
         lines.append(f"  and {len(shards) - _MOST_LISTED} more")
-    return QuarantineError("\n".join(lines))
+    return "\n".join(lines)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from synthgen.core.errors import UsageError
 from synthgen.dataset.index import index_file, shard_file
-from synthgen.dataset.manifest import TABLE_FILE, Manifest, ShardRange
+from synthgen.dataset.manifest import PARAMETERS_FILE, TABLE_FILE, Manifest, ShardRange
+from synthgen.dataset.parameter_statistics import write_parameter_statistics
 from synthgen.dataset.reader import open_dataset
 from synthgen.dataset.table import write_table
 from synthgen.pipeline.attempts import Failed, FailureBudget
@@ -28,7 +29,14 @@ from synthgen.pipeline.output_folder import (
 )
 from synthgen.pipeline.plan import ShardPlan, missing_shards, plan_shards, sound_index
 from synthgen.pipeline.publish import LocalStore, Store, open_store, sweep_own, sweep_temporary
-from synthgen.pipeline.quarantine import Quarantined, quarantine_error, quarantined, read_quarantine, write_quarantine
+from synthgen.pipeline.quarantine import (
+    Quarantined,
+    quarantine_error,
+    quarantined,
+    read_quarantine,
+    too_many_error,
+    write_quarantine,
+)
 from synthgen.pipeline.renderers import sample_count
 from synthgen.pipeline.run_log import RunLog
 from synthgen.pipeline.session import RendererSpec
@@ -237,6 +245,8 @@ class _Run:
             return
         if self.built_shards + self._present == 0 and self._first_failure is not None:
             raise self._first_failure.error()
+        if len(self._quarantined) > self._options.budget.quarantined:
+            raise too_many_error(self._quarantined, self._store.location)
         present = self._state.present_samples + self._finished_samples
         raise quarantine_error(self._quarantined, self._store.location, present, self._manifest.count)
 
@@ -294,4 +304,5 @@ def _write_table(store: Store, changed: bool) -> None:
     dataset = open_dataset(store.folder, allow_incomplete=True)
     if dataset.complete:
         write_table(dataset, store.folder / TABLE_FILE)
+        write_parameter_statistics(dataset, store.folder / PARAMETERS_FILE)
     dataset.close()

@@ -36,6 +36,7 @@ except ImportError as missing:
 # Workers come and go; the window follows their number.
 _REFRESH_S = 5.0
 _CONNECT_S = "30s"
+_REGISTER_TRIES = 10
 _QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 Task = Callable[[str, ShardRange, Stamp], Finished | Refused | Crashed]
@@ -145,9 +146,7 @@ class DaskPool:
                 self._stack.enter_context(distributed.performance_report(filename=self._cluster.performance_report))
             self._client.wait_for_workers(self._cluster.workers if self._cluster.kind in ("local", "ssh") else 1)
             if self._task is build_on_worker:
-                plugin = SessionPlugin(self._plugin, self._spec, self._location, dict(library_versions()))
-                self._client.register_plugin(plugin)
-                self._stack.callback(self._forget_plugin)
+                self._register_plugin()
         except SynthgenError:
             self._stack.close()
             raise
@@ -229,6 +228,18 @@ class DaskPool:
             f"the Dask scheduler was lost ({future.status}); nothing that was built is lost, go on with --resume"
         )
 
+    def _register_plugin(self) -> None:
+        """Give every worker its session; one that dies meanwhile makes the call fail and gets it when it is back."""
+        self._stack.callback(self._forget_plugin)
+        for tries_left in reversed(range(_REGISTER_TRIES)):
+            try:
+                plugin = SessionPlugin(self._plugin, self._spec, self._location, dict(library_versions()))
+                self._client.register_plugin(plugin)
+                return
+            except OSError:
+                if not tries_left or self._client.status != "running":
+                    raise
+
     def _forget_plugin(self) -> None:
         """A cluster that goes on must not keep our renderer."""
         with suppress(Exception):  # the scheduler may be gone, and then so is the plugin
@@ -239,8 +250,29 @@ def job_script(cluster: ClusterSpec) -> str | None:
     """The script that a queueing system would be given for one job; None for clusters without one. Starts nothing."""
     if cluster.kind not in _QUEUES:
         return None
-    with _started(cluster, FailureBudget(), workers=0) as started:
-        return str(started.job_script())
+    return _job(cluster, "tcp://SCHEDULER:PORT")
+
+
+def _job(cluster: ClusterSpec, scheduler: str) -> str:
+    """The script of one job. Raises UsageError for options that the queue's class does not take."""
+    try:
+        job = _queue_class(cluster).job_cls(scheduler=scheduler, name="synthgen", **_queue_options(cluster))
+        return str(job.job_script())
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"cluster options of kind {cluster.kind}: {error}") from error
+
+
+def _queue_class(cluster: ClusterSpec) -> Any:
+    try:
+        import dask_jobqueue
+    except ImportError as error:
+        raise UsageError(f"kind {cluster.kind} needs the extra: pip install 'synthgen[jobqueue]' ({error})") from None
+    return getattr(dask_jobqueue, _QUEUES[cluster.kind])
+
+
+def _queue_options(cluster: ClusterSpec) -> dict[str, Any]:
+    """One process per core, so that each has one thread."""
+    return {"cores": 1, "processes": cluster.options.get("cores", 1), **cluster.options}
 
 
 def _connected(cluster: ClusterSpec, budget: FailureBudget) -> Any:
@@ -260,6 +292,8 @@ class _OwnCluster:
     def __enter__(self) -> Client:
         try:
             started = self._stack.enter_context(_started(self._cluster, self._budget, self._cluster.workers))
+            if self._cluster.kind != "ssh":  # which does not start hosts again
+                self._stack.callback(_Keeper(lambda: started.scale(self._cluster.workers)).stop)
             return self._stack.enter_context(Client(started, timeout=_CONNECT_S, set_as_default=False))
         except BaseException:
             self._stack.close()
@@ -269,6 +303,26 @@ class _OwnCluster:
         self._stack.close()
 
 
+class _Keeper:
+    """Asks for the full number of workers again and again: one that dies while it starts is not replaced by Dask."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nothing more is asked for."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_REFRESH_S):
+            with suppress(Exception):  # a cluster that is being closed
+                self._ask()
+
+
 def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
     """Dask's cluster object, one thread a worker, one task a worker, as many deaths of a shard as the budget allows."""
     dask.config.set(
@@ -276,6 +330,7 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.scheduler.allowed-failures": budget.deaths - 1,
             "distributed.nanny.pre-spawn-environ.NUMEXPR_NUM_THREADS": 1,
+            "distributed.deploy.lost-worker-timeout": "3s",
         }
     )
     security = _security(cluster)
@@ -287,12 +342,8 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
         if cluster.kind == "ssh":
             options["worker_options"] = {**options.get("worker_options", {}), "nthreads": 1}
             return distributed.SSHCluster(**options, security=security)
-        import dask_jobqueue
-
-        queue = getattr(dask_jobqueue, _QUEUES[cluster.kind])
-        return queue(
-            n_workers=workers, security=security, **{"cores": 1, "processes": options.get("cores", 1), **options}
-        )
+        _job(cluster, "tcp://SCHEDULER:PORT")  # finds wrong options before anything is started
+        return _queue_class(cluster)(n_workers=workers, security=security, **_queue_options(cluster))
     except (TypeError, ValueError) as error:
         raise UsageError(f"cluster options of kind {cluster.kind}: {error}") from error
     except ImportError as error:

@@ -7,7 +7,6 @@ mend, or Crashed for any other, after which it takes the next shard. An error wh
 
 import faulthandler
 import os
-import resource
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from synthgen.core.errors import SynthgenError
 from synthgen.dataset.manifest import ShardRange
 from synthgen.pipeline.build_shard import Stamp
+from synthgen.pipeline.memory import peak_bytes
 from synthgen.pipeline.session import RendererFacts, Session
 from synthgen.pipeline.versions import cpu_family
 
@@ -106,16 +106,10 @@ def build_and_report(
         samples,
         built.index.bytes,
         built.seconds,
-        peak_memory(),
+        peak_bytes(),
         worker=where,
         cpu_family=cpu_family(),
     )
-
-
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _serve(connection: "Connection[Any, Any]") -> None:

@@ -26,8 +26,6 @@ from synthgen.pipeline.publish import open_store, sweep_temporary
 from synthgen.pipeline.session import RendererFacts, RendererSpec, Session
 from synthgen.pipeline.worker import Crashed, Finished, Ready, Refused, Working, build_and_report
 
-# As many workers in a row may die while they open the renderer.
-FAILED_STARTS = 3
 _GRACE_S = 5.0
 _TICK_S = 1.0
 
@@ -116,7 +114,8 @@ class WorkerPool:
         self._spec = spec
         self._location = location
         self._count = count
-        self._attempts = Attempts(budget or FailureBudget())
+        self._budget = budget or FailureBudget()
+        self._attempts = Attempts(self._budget)
         self._limits = limits or WorkerLimits()
         self._most_bytes = self._limits.bytes or default_limit(count)
         self._workers: list[_Worker] = []
@@ -221,9 +220,9 @@ class WorkerPool:
             yield self._tried(self._attempts.died(worker.task, f"{ending}, {done} of {size} samples done"))
         elif not worker.ready:
             self._failed_starts += 1
-            if self._failed_starts >= FAILED_STARTS:
+            if self._failed_starts >= self._budget.deaths:
                 raise DatasetError(
-                    f"{FAILED_STARTS} workers died while they opened the renderer ({ending}); "
+                    f"{self._failed_starts} workers died while they opened the renderer ({ending}); "
                     "see the message above if there is one, free memory, and run again with --resume"
                 )
         self.restarts += 1

@@ -12,6 +12,7 @@ from synthgen.asset_io.catalogue import AssetRecord, file_sha256
 from synthgen.asset_io.cutouts import Cutouts, open_cutouts
 from synthgen.asset_io.lighting import Lights, light_assets, open_lights
 from synthgen.asset_io.textures import Textures, open_textures
+from synthgen.labels.landmark_visibility import PlacedPoints, place_points
 from synthgen.morphable.albedo.build import build_albedo_model, mip_levels
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.open_model import open_model
@@ -35,7 +36,8 @@ class PaintedModel:
 
 @dataclass(frozen=True)
 class HeadAssets:
-    """What the labels of any picture need: morphable model, its arrays on the device, neighbourhoods, mean face.
+    """What the labels of any picture need: morphable model, its arrays on the device, neighbourhoods, the 68
+    landmarks on it, mean face.
 
     records: every file the labels depend on, with hash and licence.
     """
@@ -43,6 +45,7 @@ class HeadAssets:
     model: MorphableModel
     tensors: ModelTensors
     adjacency: Adjacency
+    landmarks: PlacedPoints
     box: FaceBox
     records: tuple[AssetRecord, ...]
 
@@ -70,7 +73,8 @@ def open_head_assets(section: Model, device: str) -> HeadAssets:
 def _head_assets(section: Model, model: MorphableModel, device: str) -> HeadAssets:
     tensors = model_tensors(model, device)
     adjacency = build_adjacency(tensors.triangles, len(model.mean))
-    return HeadAssets(model, tensors, adjacency, mean_face_box(model), tuple(_model_records(section, model)))
+    landmarks = place_points(model.template.landmarks["ibug68"], tensors.triangles)
+    return HeadAssets(model, tensors, adjacency, landmarks, mean_face_box(model), tuple(_model_records(section, model)))
 
 
 def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets:
@@ -93,6 +97,7 @@ def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets
         model=head.model,
         tensors=head.tensors,
         adjacency=head.adjacency,
+        landmarks=head.landmarks,
         box=head.box,
         chart=chart_layers(list(painted.levels), painted.texel_mm, device),
         lights=lights,

@@ -63,7 +63,7 @@ def landmark_arrays(view: View, assets: HeadAssets) -> Arrays:
     in_camera = landmarks_in_camera(points, template, heads.vertices_camera)
     in_image = landmarks_in_image(heads.cameras, in_camera)
     visibility = landmark_visibility(
-        points,
+        assets.landmarks,
         assets.tensors.triangles,
         heads.vertices_image,
         _occluders_per_head(view),

@@ -8,6 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from synthgen.asset_io.cutouts import open_cutouts, place_cutout
+from synthgen.asset_io.outlines import outline_mask
 from synthgen.core.errors import AssetError
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
@@ -123,3 +124,15 @@ def test_surroundings_do_not_bleed_into_the_edge() -> None:
     thing[10:30, 10:30] = (200, 0, 0, 255)
     placed = place_cutout(thing, 17.0**2, 0.3)
     assert placed[placed[..., 3] > 10][:, 1].max() < 12
+
+
+def test_packed_run_lengths_are_read_as_pycocotools_reads_them() -> None:
+    random = np.random.default_rng(0)
+    for number in range(60):
+        height, width = random.integers(1, 40, 2).tolist()
+        mask = (random.random((height, width)) < random.random()).astype(np.uint8)
+        if number % 3 == 0:  # long runs, whose differences are negative
+            mask = np.repeat(np.repeat(mask, 5, 0), 7, 1)
+        packed = coco_mask.encode(np.asfortranarray(mask))
+        found = outline_mask({"size": list(mask.shape), "counts": packed["counts"].decode()}, *mask.shape)
+        np.testing.assert_array_equal(found, mask)

@@ -15,7 +15,9 @@ from PIL import Image
 
 import synthgen
 from synthgen.cli import demo
+from synthgen.cli.export import Format
 from synthgen.cli.main import COMMANDS, MODEL_COMMANDS
+from synthgen.dataset.export import FORMATS
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
 
@@ -183,6 +185,24 @@ def test_export(run: Run, pair_dataset: Path, tmp_path: Path, to: str, files: st
     result = run("export", pair_dataset, "--to", to, "-o", tmp_path / "copy")
     assert result.code == 0
     assert len(list((tmp_path / "copy").glob(files))) in (3, 6)
+
+
+def test_export_of_some_labels_and_samples(run: Run, image_dataset: Path, tmp_path: Path) -> None:
+    chosen = ("--labels", "image,depth", "--samples", "1:3")
+    result = run("export", image_dataset, "--to", "files", "-o", tmp_path / "copy", *chosen)
+    assert result.code == 0 and "2 samples" in result.err
+    names = sorted(file.name for file in (tmp_path / "copy").iterdir())
+    endings = ("depth.npy", "image.png", "meta.json")
+    assert names == [f"{index:09d}.{ending}" for index in (1, 2) for ending in endings]
+    for wrong in ("7:9", "1-3", "2:2"):
+        assert run("export", image_dataset, "--to", "files", "-o", tmp_path / "no", "--samples", wrong).code == 2
+    unknown = run("export", image_dataset, "--to", "files", "-o", tmp_path / "no", "--labels", "colour")
+    assert unknown.code == 2 and "does not hold colour" in unknown.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_every_format_can_be_asked_for() -> None:
+    assert [choice.value for choice in Format] == list(FORMATS)
 
 
 def test_export_of_labels_that_are_not_there(run: Run, image_dataset: Path, tmp_path: Path) -> None:

@@ -1,19 +1,23 @@
-"""Exports, each read back by a parser written here from the format's definition."""
+"""Exports of flow and plain files, read back by parsers written here from the formats' definitions.
+
+For all formats: equal exports give equal bytes, and nothing is left of one that fails.
+"""
 
 import io
 import json
 import struct
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
-from pycocotools import mask as coco_mask
+from export_fakes import KINDS, contents, damage, write_dataset
 
 from synthgen.core.errors import DatasetError, UsageError
-from synthgen.dataset.export import encode_flo, encode_kitti_flow, encode_rle, export_dataset
+from synthgen.dataset.export import FORMATS, export_dataset
+from synthgen.dataset.export_flo import encode_flo
+from synthgen.dataset.export_kitti import encode_kitti_flow
+from synthgen.dataset.index import index_from_json
 from synthgen.dataset.reader import open_dataset
 
 
@@ -92,99 +96,6 @@ def test_kitti_export(pairs_folder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(second, sample["target_image"])
 
 
-def decode_runs(counts: list[int], size: list[int]) -> np.ndarray:
-    flat = [value for number, run in enumerate(counts) for value in [number % 2] * run]
-    return np.array(flat, bool).reshape(size[1], size[0]).T
-
-
-def test_rle_by_hand() -> None:
-    mask = np.array([[0, 1, 1], [0, 1, 0]], bool)
-    assert encode_rle(mask) == {"counts": [2, 3, 1], "size": [2, 3]}
-    assert encode_rle(~mask) == {"counts": [0, 2, 3, 1], "size": [2, 3]}
-    assert encode_rle(np.zeros((2, 2), bool)) == {"counts": [4], "size": [2, 2]}
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_rle_agrees_with_pycocotools(share: float) -> None:
-    mask = np.random.default_rng(0).random((13, 9)) < share
-    runs = encode_rle(mask)
-    np.testing.assert_array_equal(decode_runs(**runs), mask)
-    packed = coco_mask.frPyObjects(runs, 13, 9)
-    np.testing.assert_array_equal(coco_mask.decode(packed).astype(bool), mask)
-
-
-def test_coco_export(images_folder: Path, tmp_path: Path) -> None:
-    dataset = open_dataset(images_folder)
-    export_dataset(dataset, "coco", tmp_path / "out", range(4))
-    content = json.loads((tmp_path / "out" / "annotations.json").read_text())
-    assert len(content["categories"][0]["keypoints"]) == 68
-    for index, (image, note) in enumerate(zip(content["images"], content["annotations"], strict=True)):
-        sample = dataset[index]
-        picture = np.asarray(Image.open(tmp_path / "out" / "images" / image["file_name"]))
-        np.testing.assert_array_equal(picture, sample["image"])
-        assert (image["height"], image["width"]) == picture.shape[:2]
-        assert note["image_id"] == image["id"]
-        np.testing.assert_array_equal(decode_runs(**note["segmentation"]), sample["face_mask"])
-        x, y, width, height = note["bbox"]
-        inside = np.zeros_like(sample["face_mask"])
-        inside[y : y + height, x : x + width] = True
-        assert not (sample["face_mask"] & ~inside).any()
-        assert sample["face_mask"][y].any() and sample["face_mask"][:, x + width - 1].any()
-        assert note["area"] == sample["face_mask"].sum()
-        points = np.array(note["keypoints"]).reshape(68, 3)
-        visibility = sample["landmarks_visibility"]
-        flags = {1: 2, 2: 1, 3: 0, 5: 1}
-        assert points[:, 2].tolist() == [flags[code] for code in visibility.tolist()]
-        shown = visibility != 3
-        np.testing.assert_allclose(points[shown, :2], sample["landmarks_2d"][shown] - 0.5, atol=1e-3)
-        assert (points[~shown] == 0).all()
-        assert note["num_keypoints"] == shown.sum()
-
-
-class TwoFaces:
-    """A dataset of one picture with two labelled faces, the second a square of 3 x 3 pixels."""
-
-    path, fingerprint, recipe = "two", "f" * 64, {"other_faces": "label"}
-    labels = ("image", "face_mask", "landmarks_2d", "landmarks_visibility", "face_index", "other_landmarks_2d",
-              "other_landmarks_visibility")  # fmt: skip
-
-    def __init__(self, labels: tuple[str, ...] = labels) -> None:
-        self.layout = SimpleNamespace(size=(8, 12), prefixes=("",), labels=labels)
-
-    def __len__(self) -> int:
-        return 1
-
-    def sample_index(self, position: int) -> int:
-        return position
-
-    def __getitem__(self, position: int) -> dict[str, np.ndarray]:
-        faces = np.zeros((8, 12), np.uint8)
-        faces[2:7, 1:6], faces[4:7, 8:11] = 1, 2
-        return {
-            "image": np.zeros((8, 12, 3), np.uint8),
-            "face_mask": faces > 0,
-            "face_index": faces,
-            "landmarks_2d": np.full((68, 2), 3.5, np.float32),
-            "landmarks_visibility": np.ones(68, np.uint8),
-            "other_landmarks_2d": np.stack([np.full((68, 2), 9.5), np.full((68, 2), np.nan)]).astype(np.float32),
-            "other_landmarks_visibility": np.stack([np.full(68, 2), np.zeros(68)]).astype(np.uint8),
-        }
-
-
-def test_coco_has_an_annotation_for_each_labelled_face(tmp_path: Path) -> None:
-    export_dataset(TwoFaces(), "coco", tmp_path / "out")  # type: ignore[arg-type]
-    notes = json.loads((tmp_path / "out" / "annotations.json").read_text())["annotations"]
-    assert [(note["id"], note["image_id"], note["bbox"], note["area"]) for note in notes] == [
-        (1, 1, [1, 2, 5, 5], 25),
-        (2, 1, [8, 4, 3, 3], 9),
-    ]
-    assert [note["keypoints"][:3] for note in notes] == [[3.0, 3.0, 2], [9.0, 9.0, 1]]
-    with pytest.raises(UsageError, match="does not hold face_index"):  # one mask of two faces is nobody's mask
-        export_dataset(TwoFaces(TwoFaces.labels[:4]), "coco", tmp_path / "again")  # type: ignore[arg-type]
-    assert not (tmp_path / "again").exists()
-
-
 def test_plain_files(images_folder: Path, tmp_path: Path) -> None:
     dataset = open_dataset(images_folder)
     export_dataset(dataset, "files", tmp_path / "out", [12])
@@ -214,3 +125,62 @@ def test_exports_that_cannot_be(images_folder: Path, pairs_folder: Path, tmp_pat
     (tmp_path / "full" / "thesis.tex").write_text("x")
     with pytest.raises(DatasetError, match="is not empty"):
         export_dataset(images, "files", tmp_path / "full")
+
+
+# Formats that a kind lacks labels for.
+CANNOT = {("images", "flo"), ("images", "kitti")}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("kinds") / request.param, request.param)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_equal_exports_give_equal_bytes(kind_folder: Path, to: str, tmp_path: Path) -> None:
+    dataset = open_dataset(kind_folder)
+    if (kind_folder.name, to) in CANNOT:
+        with pytest.raises(UsageError, match="does not hold flow"):
+            export_dataset(dataset, to, tmp_path / "first")
+        return
+    (tmp_path / "second").mkdir()
+    for name in ("first", "second"):  # a new folder and an empty one
+        assert export_dataset(dataset, to, tmp_path / name, [0, 3, 4]) == 3
+    assert contents(tmp_path / "first") == contents(tmp_path / "second") != {}
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["first", "second"]
+    assert not [name for name in contents(tmp_path / "second") if ".tmp-" in name]
+
+
+@pytest.mark.parametrize("to", ["coco", "parquet", "webdataset", "files"])
+@pytest.mark.parametrize("member", [0, 1])
+def test_damaged_datasets_are_refused_and_nothing_is_left(to: str, member: int, tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", "images")
+    index = index_from_json((data / "shard-000000.json").read_bytes(), "i")
+    damage(data, 2, member, index.entries.tolist())
+    (tmp_path / "there").mkdir()
+    for name in ("new/folder", "there"):
+        with pytest.raises(DatasetError, match="sample 2, member 000000002.* is damaged"):
+            export_dataset(open_dataset(data), to, tmp_path / name)
+    assert not (tmp_path / "new" / "folder").exists()
+    assert not list((tmp_path / "there").iterdir()) and not list((tmp_path / "new").iterdir())
+
+
+def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_dataset(write_dataset(tmp_path / "data", "images"))
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DatasetError, match="out cannot be written: No space left on device.*make room"):
+        export_dataset(dataset, "files", tmp_path / "out")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
+
+
+def test_chosen_labels_decide_what_is_exported(tmp_path: Path) -> None:
+    dataset = open_dataset(write_dataset(tmp_path / "data", "images"), labels=["depth", "uv"])
+    export_dataset(dataset, "files", tmp_path / "out", [1])
+    endings = {name.split(".", 1)[1] for name in contents(tmp_path / "out")}
+    assert endings == {"depth.npy", "uv.npy", "meta.json"}
+    with pytest.raises(UsageError, match="no sample to export"):
+        export_dataset(dataset, "files", tmp_path / "none", [])

@@ -1,5 +1,6 @@
 """The renderer of photos with fittings: which photo, which part of it, what is marked, and what the table says."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,9 @@ def test_the_table_has_the_parameters_and_their_statistics(tmp_path: Path) -> No
     np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(deviation[moving], expected[moving], atol=1e-5)
     assert mean[11] == -70 and deviation[11] == 1.0
+    stored = json.loads((tmp_path / "data" / "parameters_62.json").read_text())
+    assert stored["format"] == "synthgen-parameters-62-1" and stored["count"] == COUNT
+    assert stored["mean"] == mean.tolist() and stored["std"] == deviation.tolist() and len(stored["std"]) == 62
     assert dataset.table["yaw_deg"].to_pylist() == pytest.approx([0.0, 35.0, -50.0], abs=1e-3)
     # Zhu's yaw of a rotation about y alone is ours mirrored.
     assert dataset.table["zhu_yaw_deg"].to_pylist()[0] == pytest.approx(0.0, abs=1e-3)
@@ -175,8 +179,9 @@ def test_perspective_parameters_have_no_statistics(tmp_path: Path) -> None:
     write_set(tmp_path, perspective=True)
     renderer = opened(tmp_path, {"labels": ["image", "parameters"]})
     generate(renderer.recipe, tmp_path / "data", GenerateOptions(workers=0))
-    with pytest.raises(UsageError, match="perspective"):
+    with pytest.raises(UsageError, match="perspective.*--camera scaled_orthographic"):
         open_dataset(tmp_path / "data").parameter_statistics()
+    assert not (tmp_path / "data" / "parameters_62.json").exists()
 
 
 def test_photos_that_do_not_fit_are_named(tmp_path: Path) -> None:

@@ -97,10 +97,18 @@ def hit_before(o: np.ndarray, d: np.ndarray, reach: float, corners: np.ndarray) 
     return bool((faces & (u >= 0) & (v >= 0) & (u + v <= 1) & (s > 0) & (s < reach)).any())
 
 
-def cast_rays(view: ViewGeometry, triangles: np.ndarray, n: int, surface: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def cast_rays(
+    view: ViewGeometry,
+    triangles: np.ndarray,
+    n: int,
+    surface: tuple[np.ndarray, np.ndarray],
+    lift: float = 0.0,
+) -> np.ndarray:
     """(P,) bool: hidden or facing away in picture n of a view, in its camera space in float64.
 
-    surface: triangle (P,) and barycentrics (P, 3) of the points.
+    surface: triangle (P,) and barycentrics (P, 3) of the points. lift: mm by which they are judged nearer to the
+    camera than they are (along a normal they would leave a lid's or lip's rim into the eye or the other lip); with it
+    a point at a vertex faces the camera if any triangle around does.
     """
     ids, weights = surface
     corners = view.vertices_camera[n].numpy().astype(np.float64)[triangles]
@@ -109,16 +117,20 @@ def cast_rays(view: ViewGeometry, triangles: np.ndarray, n: int, surface: tuple[
     perspective = view.cameras.perspective
     flat = corners[..., :2] / corners[..., 2:] if perspective else corners[..., :2]
     low, high = flat.min(axis=1), flat.max(axis=1)  # a ray meets no triangle whose outline's box it misses
-    own = corners[ids]
-    normals = np.cross(own[:, 1] - own[:, 0], own[:, 2] - own[:, 0])
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     hidden = np.zeros(len(points), bool)
-    for i, (point, normal) in enumerate(zip(points, normals, strict=True)):
-        origin = np.zeros(3) if perspective else np.array([point[0], point[1], -1e4])
+    for i, point in enumerate(points):
+        around = np.array([ids[i]])
+        if lift and weights[i].max() > 0.999:
+            around = np.flatnonzero((triangles == triangles[ids[i]][weights[i].argmax()]).any(axis=1))
         ray = point / point[2] if perspective else np.array([0.0, 0.0, 1.0])
+        hidden[i] = (normals[around] @ ray >= 0).all()
+        point = point - lift * ray
+        origin = np.zeros(3) if perspective else np.array([point[0], point[1], -1e4])
         reach = point[2] - origin[2] - 1e-3
         aim = ray[:2] + origin[:2]
         near = ((low <= aim) & (high >= aim)).all(axis=-1)
-        hidden[i] = normal @ ray >= 0 or hit_before(origin, ray, reach, corners[near])
+        hidden[i] |= hit_before(origin, ray, reach, corners[near])
     return hidden
 
 

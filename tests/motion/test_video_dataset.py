@@ -131,6 +131,20 @@ def test_pixels_that_no_camera_saw_and_other_faces_have_their_codes(tmp_path: Pa
         np.testing.assert_array_equal(arrays["frame1_source_map"][70, 80], (76.5, 66.5))
 
 
+def test_ignored_comes_before_invented(tmp_path: Path, model_file: Path) -> None:
+    """DESIGN's order of reasons is 0, 7, 6: what a turned head makes up out of an ignored region is ignored."""
+    everything = (((0.0, 0.0, float(WIDTH), float(HEIGHT)),),) * 3
+    write_set(tmp_path, ignore_boxes=everything)
+    moves = {"frames": 2, "scale": 1.0, "rotation_deg": 0.0, "translation": 0.0, "yaw_deg": 40.0, "pitch_deg": 0.0}
+    whole = {"size": [HEIGHT, WIDTH], "crop": {"rule": "none"}, "video": moves}
+    names = ("triangle_id", "invented_mask", "ignore_mask", "flow", "matchability")
+    arrays = clips(open_renderer(recipe_of(tmp_path, model_file, whole)), 1, names)[0].arrays
+    both = (arrays["frame1_triangle_id"] >= 0) & arrays["frame1_invented_mask"]
+    assert both.sum() > 20
+    assert arrays["frame1_ignore_mask"][both].all()
+    assert (arrays["matchability_1_0"][both] == IGNORED).all()
+
+
 def test_maps_tell_where_every_pixel_was_sampled(stills: Path, model_file: Path) -> None:
     """The photo is smooth: read at the map, it has the colours of the frames, sampled twice per pixel or once."""
     for side in (48, 140):

@@ -7,6 +7,7 @@ import torch
 
 from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import rotation_from_euler
+from synthgen.labels.landmark_visibility import place_points
 from synthgen.morphable.procedural.build import build_procedural_model
 from synthgen.raster.normals import build_adjacency
 from synthgen.render.assets import HeadAssets
@@ -21,7 +22,8 @@ def head_assets() -> HeadAssets:
     model = build_procedural_model("base")
     tensors = model_tensors(model, "cpu")
     adjacency = build_adjacency(tensors.triangles, len(model.mean))
-    return HeadAssets(model, tensors, adjacency, mean_face_box(model), ())
+    landmarks = place_points(model.template.landmarks["ibug68"], tensors.triangles)
+    return HeadAssets(model, tensors, adjacency, landmarks, mean_face_box(model), ())
 
 
 def cameras_at(euler_deg: list[tuple[float, float, float]], perspective: bool) -> Cameras:

@@ -4,12 +4,14 @@
 always, `open_slow` waits at each block.
 """
 
+import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import dataset_fakes
 import numpy as np
@@ -100,3 +102,109 @@ class _Invalid(FakeRenderer):
 
 def open_invalid(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
     return _Invalid(recipe)
+
+
+class _Failing(FakeRenderer):
+    """Fails at block 1 in the way that `how` says, every time."""
+
+    def __init__(self, recipe: Any, how: Callable[[], None]) -> None:
+        super().__init__(recipe)
+        self._how = how
+
+    def __call__(self, block: int) -> list[Sample]:
+        if block == 1:
+            self._how()
+        return super().__call__(block)
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _raise() -> None:
+    raise ZeroDivisionError("a bug in block 1")
+
+
+def _allocate() -> None:
+    hoard = [np.ones(1 << 24) for _ in range(100)]  # 13 GB, 128 MB at a time
+    assert hoard
+
+
+def open_segfaulting(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Failing(recipe, _segfault)
+
+
+class _MostlyRaising(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        if block > 5:
+            _raise()
+        return super().__call__(block)
+
+
+def open_mostly_raising(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _MostlyRaising(recipe)
+
+
+def open_raising(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Failing(recipe, _raise)
+
+
+def open_greedy(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Failing(recipe, _allocate)
+
+
+class _Leaky(FakeRenderer):
+    """Keeps 40 MB more after each block."""
+
+    hoard: ClassVar[list[Any]] = []
+
+    def __call__(self, block: int) -> list[Sample]:
+        self.hoard.append(np.ones(5 << 20))
+        return super().__call__(block)
+
+
+def open_leaky(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Leaky(recipe)
+
+
+class _Silent(FakeRenderer):
+    def __call__(self, block: int) -> list[Sample]:
+        if block == 1:
+            time.sleep(3600)
+        return super().__call__(block)
+
+
+def open_silent(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Silent(recipe)
+
+
+class _OnceRaising(FakeRenderer):
+    """Raises once per block, as a network file system does on a bad day."""
+
+    def __call__(self, block: int) -> list[Sample]:
+        mark = _marks(self.recipe) / f"raised-{block}"
+        if block % 2 == 1 and not mark.exists():
+            mark.touch()
+            raise OSError(5, "Input/output error")
+        return super().__call__(block)
+
+
+def open_once_raising(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _OnceRaising(recipe)
+
+
+class _Unseeded(FakeRenderer):
+    """What a broken seed path does: samples depend on the process and on the order."""
+
+    calls: ClassVar[list[int]] = []
+
+    def __call__(self, block: int) -> list[Sample]:
+        self.calls.append(block)
+        seed = self.recipe.seed + len(self.calls)
+        return [
+            dataset_fakes.image_sample(index, self.recipe.size, seed) for index in range(32 * block, 32 * block + 32)
+        ]
+
+
+def open_unseeded(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _Unseeded(recipe)

@@ -25,6 +25,7 @@ from synthgen.morphable.loaders.face_shell import (
     skin_rows,
 )
 from synthgen.morphable.regions import shell_parts
+from synthgen.morphable.surface_points import points_at_vertices
 from synthgen.morphable.template import SurfacePoints, Template, evaluate_points
 from synthgen.morphable.unfold import unfold
 
@@ -60,7 +61,7 @@ def build_face_template(
     """
     vertices = np.asarray(mean, np.float64)
     triangles = np.asarray(triangles, np.int64)
-    points = landmarks if isinstance(landmarks, SurfacePoints) else points_at_vertices(landmarks, triangles)
+    points = landmarks if isinstance(landmarks, SurfacePoints) else points_at_vertices(landmarks, triangles, vertices)
     if len(points.triangle) != 68:
         raise ModelError(f"the face has {len(points.triangle)} landmarks, expected the 68 of iBUG")
     positions = evaluate_points(points, triangles.astype(np.int32), vertices)
@@ -89,26 +90,9 @@ def build_face_template(
         uv=uv,
         parts=parts,
         pncc=np.clip((vertices - low) / (high - low), 0.0, 1.0).astype(np.float32),
-        landmarks={"ibug68": _on_template(points, triangles, order, rows)},
+        landmarks={"ibug68": _on_template(points, triangles, order, (rows, start, vertices))},
         contours=_contours(uv[: len(face)], rows[: len(face)], jaw, vertices),
     )
-
-
-def points_at_vertices(vertices: NDArray[np.integer], triangles: NDArray[np.integer]) -> SurfacePoints:
-    """Surface points at vertices (K,): the first triangle that has each as a corner, all weight on that corner.
-
-    Raises ModelError for a vertex that no triangle uses.
-    """
-    used, first = np.unique(triangles.ravel(), return_index=True)
-    wanted = np.asarray(vertices, np.int64)
-    place = np.minimum(np.searchsorted(used, wanted), len(used) - 1)
-    lost = np.flatnonzero(used[place] != wanted)
-    if len(lost):
-        raise ModelError(f"landmark {int(lost[0])} (0-based) lies on vertex {int(wanted[lost[0]])}, without triangle")
-    corner = first[place]
-    barycentric = np.zeros((len(wanted), 3), np.float32)
-    barycentric[np.arange(len(wanted)), corner % 3] = 1.0
-    return SurfacePoints((corner // 3).astype(np.int32), barycentric)
 
 
 def _heaviest_corners(points: SurfacePoints, triangles: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -231,15 +215,25 @@ def _unfold_ear(
 
 
 def _on_template(
-    points: SurfacePoints, triangles: NDArray[np.integer], order: NDArray[np.int64], rows: NDArray[np.int32]
+    points: SurfacePoints,
+    triangles: NDArray[np.integer],
+    order: NDArray[np.int64],
+    template: tuple[NDArray[np.int32], int, NDArray[np.float64]],
 ) -> SurfacePoints:
-    """The points on the reordered triangles; points at a vertex move to a label-carrying triangle where one has it."""
-    at_vertex = points.barycentric.max(axis=1) > 1.0 - 1e-6
+    """The points on the reordered triangles; points at a vertex move to a label-carrying triangle where one has it.
+
+    template: triangles, how many of them carry labels, vertices (V, 3).
+    """
+    rows, label_count, vertices = template
     place = np.full(len(triangles), -1, np.int64)
     place[order] = np.arange(len(order))
     triangle, barycentric = place[points.triangle], points.barycentric.astype(np.float32)
-    moved = points_at_vertices(_heaviest_corners(points, triangles)[at_vertex], rows)
-    triangle[at_vertex], barycentric[at_vertex] = moved.triangle, moved.barycentric
+    vertex = _heaviest_corners(points, triangles)
+    at_vertex = points.barycentric.max(axis=1) > 1.0 - 1e-6
+    on_face = np.isin(vertex, rows[:label_count])
+    for chosen, among in ((at_vertex & on_face, rows[:label_count]), (at_vertex & ~on_face, rows)):
+        moved = points_at_vertices(vertex[chosen], among, vertices)
+        triangle[chosen], barycentric[chosen] = moved.triangle, moved.barycentric
     if (triangle < 0).any():
         raise ModelError(f"landmark {int(np.argmin(triangle))} (0-based) lies on a triangle without area")
     return SurfacePoints(triangle.astype(np.int32), barycentric)

@@ -19,11 +19,11 @@ from synthgen.core.errors import ModelError
 from synthgen.morphable import unwrap
 from synthgen.morphable.contours import jaw_contours
 from synthgen.morphable.loaders import ict_tables as ict
-from synthgen.morphable.loaders.face_template import points_at_vertices
 from synthgen.morphable.loaders.ict_expressions import expression_components
 from synthgen.morphable.loaders.obj import fan_triangles, read_obj, read_obj_target
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.regions import shell_parts
+from synthgen.morphable.surface_points import points_at_vertices
 from synthgen.morphable.template import Template
 from synthgen.morphable.unfold import unfold
 
@@ -257,6 +257,6 @@ def _template(
         uv=uv,
         parts=parts,
         pncc=np.clip((vertices - low) / (high - low), 0.0, 1.0).astype(np.float32),
-        landmarks={"ibug68": points_at_vertices(points, rows[: counts.face])},
+        landmarks={"ibug68": points_at_vertices(points, rows[: counts.face], vertices)},
         contours=jaw_contours(uv[: counts.face], rows[: counts.face], jaw),
     )

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.morphable.procedural.grid import CHIN_FURROW, EYE, LOWER_LIP, MOUTH, THROAT, UPPER_LIP, HeadGrid
+from synthgen.morphable.surface_points import points_at_vertices
 from synthgen.morphable.template import SurfacePoints
 
 # (theta in degrees, t in mm) on the subject's left; the right half mirrors them.
@@ -75,8 +76,8 @@ def _locate(point: NDArray[np.float64], corners: NDArray[np.float64]) -> tuple[i
     return best, inside / inside.sum()
 
 
-def ibug68(grid: HeadGrid, triangles: NDArray[np.int64]) -> SurfacePoints:
-    """The 68 points on the label-carrying triangles (T, 3); triangles must start with grid triangles."""
+def ibug68(grid: HeadGrid, triangles: NDArray[np.int64], mean: NDArray[np.float64]) -> SurfacePoints:
+    """The 68 points on the label-carrying triangles (T, 3) of the mean shape (V, 3)."""
     on_grid: NDArray[np.bool_] = np.asarray((triangles < len(grid.t)).all(axis=1))
     chart = np.stack([grid.theta * 80.0, grid.t], axis=1)
     corners = np.full((len(triangles), 3, 2), 1e6)
@@ -84,9 +85,9 @@ def ibug68(grid: HeadGrid, triangles: NDArray[np.int64]) -> SurfacePoints:
     vertices = dict(zip(range(36, 48), _eye_vertices(grid, -1) + _eye_vertices(grid, 1), strict=True))
     vertices.update(zip(range(48, 68), _lip_vertices(grid), strict=True))
     triangle, barycentric = np.zeros(68, np.int32), np.zeros((68, 3), np.float32)
-    for number, vertex in vertices.items():
-        row, corner = np.argwhere((triangles == vertex) & on_grid[:, None])[0]
-        triangle[number], barycentric[number, corner] = row, 1.0
+    numbers, grid_rows = list(vertices), np.flatnonzero(on_grid)
+    at_vertices = points_at_vertices(np.array(list(vertices.values())), triangles[on_grid], mean)
+    triangle[numbers], barycentric[numbers] = grid_rows[at_vertices.triangle], at_vertices.barycentric
     for number, (theta, t) in _chart_points().items():
         triangle[number], barycentric[number] = _locate(np.array([np.deg2rad(theta) * 80.0, t]), corners)
     return SurfacePoints(triangle, barycentric)

@@ -136,6 +136,6 @@ def build_template(mesh: HeadMesh, mean: NDArray[np.float64]) -> Template:
         uv=uv.astype(np.float32),
         parts=parts,
         pncc=position_code(mean, triangles[:count]),
-        landmarks={"ibug68": ibug68(mesh.grid, triangles[:count])},
+        landmarks={"ibug68": ibug68(mesh.grid, triangles[:count], mean)},
         contours=jaw_contours(mesh.grid),
     )

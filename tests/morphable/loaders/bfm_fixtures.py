@@ -109,7 +109,7 @@ def _surface() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     degrees, rows = np.rad2deg(grid.theta[shell.grid_triangles]), grid.row[shell.grid_triangles]
     kept = (np.abs(degrees) < 125.0).all(axis=1) & (rows <= grid.key[HAIRLINE] + 6).all(axis=1) & (rows >= 2).all(1)
     skin = shell.grid_triangles[kept]
-    points = ibug68(grid, skin)
+    points = ibug68(grid, skin, mesh.vertices)
     places = np.einsum("kcd,kc->kd", mesh.vertices[skin[points.triangle]], points.barycentric)
     landmarks: list[int] = []
     for place in places:

@@ -8,7 +8,7 @@ import pytest
 from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError
 from synthgen.morphable import unwrap
-from synthgen.morphable.loaders.face_template import build_face_template, points_at_vertices
+from synthgen.morphable.loaders.face_template import build_face_template
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.model_file import load_model
 from synthgen.morphable.procedural.build import build_procedural_model
@@ -238,12 +238,3 @@ def test_landmarks_that_are_no_face_are_refused(procedural_model: MorphableModel
 def points_at(points: SurfacePoints, count: int) -> SurfacePoints:
     """The points squeezed onto the first `count` triangles."""
     return SurfacePoints(points.triangle % count, points.barycentric)
-
-
-def test_points_at_vertices_names_a_lost_landmark() -> None:
-    triangles = np.array([[4, 2, 0], [2, 4, 3]])
-    points = points_at_vertices(np.array([3, 2, 0]), triangles)
-    assert points.triangle.tolist() == [1, 0, 0]
-    assert points.barycentric.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 1]]
-    with pytest.raises(ModelError, match="landmark 1 .*vertex 1, without triangle"):
-        points_at_vertices(np.array([3, 1]), triangles)
