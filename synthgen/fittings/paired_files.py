@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthgen.asset_io.images import IMAGE_SUFFIXES
 from synthgen.core.errors import AssetError
-from synthgen.fittings.fitting_checks import path_problem
+from synthgen.core.relative_path import path_problem
 from synthgen.fittings.read_options import Skips
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import AssetError
+from synthgen.core.relative_path import path_problem
 from synthgen.fittings.coefficients import LANDMARK_MARGIN, outside_picture, outside_reasons
 from synthgen.fittings.fitting import Box, PhotoLandmarks
-from synthgen.fittings.fitting_checks import path_problem
 from synthgen.fittings.read_options import ReadOptions, Skips
 
 Array = NDArray[np.float64]

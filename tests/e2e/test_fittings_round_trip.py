@@ -1,7 +1,8 @@
 """Photos with fittings in 300W-LP's layout, of a model in the layout of 3DDFA, give the labels of the rendering that
 made them. Files are written here from CONVENTIONS with scipy alone: micrometres, sigma, 1-based points, y up, Zhu's
-angles."""
+angles, 199 + 29 coefficients, the wrong points of profiled pictures and the right ones beside, mirrored pictures."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from synthgen.fittings.mean_face import mean_face_scene
 from synthgen.labels.nearest_uv import match_nearest_uv
 from synthgen.morphable.loaders.registry import import_model
 from synthgen.morphable.model_file import save_model
+from synthgen.pipeline.run import GenerateOptions
 from synthgen.raster.interpolate import interpolate
 from synthgen.recipe.load import parse_recipe
 from synthgen.render.assets import RenderAssets, open_assets
@@ -33,9 +35,17 @@ from tests.morphable.loaders.bfm_fixtures import (
     shape_arrays,
 )
 
-SIDE = 450
-# pitch, yaw, roll in degrees, our convention.
-POSES = ((0, 0, 0), (10, 60, -15), (-20, -60, 10), (25, -30, 40), (5, 85, 5))
+HEIGHT, WIDTH = 380, 430
+# Name in the folder -> pitch, yaw, roll in degrees, our convention; in the order of the names.
+ORIGINAL, PROFILED = "AFW/AFW_000001_1_0", "AFW/AFW_000001_1_1"
+POSES = {
+    "AFW/AFW_000000_1_0": (0, 0, 0),
+    ORIGINAL: (10, 50, -15),
+    PROFILED: (5, 85, 5),
+    "AFW/AFW_000002_1_0": (-20, -60, 10),
+    "AFW_Flip/AFW_000003_1_0": (25, 30, -40),
+}
+NAMES = list(POSES)
 
 
 @dataclass(frozen=True)
@@ -56,25 +66,25 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
     folder = tmp_path_factory.mktemp("round_trip")
     model_file = write_model(folder)
     recipe = parse_recipe(
-        f"kind: images\ncount: 5\nsize: [{SIDE}, {SIDE}]\nseed: 5\nmodel: {{path: {model_file}}}\n"
+        f"kind: images\ncount: 5\nsize: [{HEIGHT}, {WIDTH}]\nseed: 5\nmodel: {{path: {model_file}}}\n"
         "camera: {projection: scaled_orthographic}"
     )
     assets = open_assets(recipe, "cpu")
     random = np.random.default_rng(0)
     scenes = []
-    for index, pose in enumerate(POSES):
+    for index, pose in enumerate(POSES.values()):
         scene = sample_scene(recipe, assets.model, assets.box, index)[0]
         face = replace(
             scene.faces[0],
             identity=random.normal(size=3),
             expression=random.normal(size=2),
             euler=np.radians(pose),
-            scale=random.uniform(1.8, 2.3),
-            centre=random.uniform(200, 250, 2),
+            scale=random.uniform(1.7, 2.1),
+            centre=random.uniform([200, 170], [250, 210]),
         )
         scenes.append(replace(scene, faces=(face,)))
     view = render_view(scenes, assets, ViewOptions())
-    target = render_view([mean_face_scene(assets, (SIDE, SIDE))] * len(scenes), assets, ViewOptions())
+    target = render_view([mean_face_scene(assets, (HEIGHT, WIDTH))] * len(scenes), assets, ViewOptions())
     labels = label_view(view, assets, ("landmarks_2d",)).arrays
     flow, _ = label_pair(view, target, assets, recipe.flow)
     write_folder(folder / "photos", labels, view)
@@ -92,25 +102,35 @@ def write_model(folder: Path) -> Path:
 
 
 def write_folder(folder: Path, labels: Arrays, view: View) -> None:
-    """CONVENTIONS C1: pictures and .mat files, dtypes as released."""
-    (folder / "AFW").mkdir(parents=True)
+    """CONVENTIONS C1: pictures, .mat files and points beside, dtypes as released."""
+    for name in ("AFW", "AFW_Flip", "landmarks/AFW"):
+        (folder / name).mkdir(parents=True)
+    random = np.random.default_rng(1)
     rotations = view.heads.cameras.rotation.numpy().astype(np.float64)
     origin, focal = view.heads.cameras.principal.numpy(), view.heads.cameras.focal.numpy()
-    for n, rotation in enumerate(rotations):
+    points, outline = (labels[key].astype(np.float64) + 0.5 for key in ("landmarks_2d", "landmarks_2d_contour"))
+    for n, (name, rotation) in enumerate(zip(NAMES, rotations, strict=True)):
         angles = zhu_angles(rotation)
-        place = [origin[n, 0] + 0.5, SIDE + 0.5 - origin[n, 1], -76.5]  # MATLAB's first pixel is 1; y runs up
+        place = [origin[n, 0] + 0.5, HEIGHT + 0.5 - origin[n, 1], -76.5]  # MATLAB's first pixel is 1; y runs up
         stored: dict[str, Any] = {
-            "pt2d": labels["landmarks_2d"][n].T.astype(np.float64) + 0.5,
+            "pt2d": points[NAMES.index(ORIGINAL) if name == PROFILED else n].T,
             "roi": np.array([[12, -38, 462, 412]], np.int16),
             "Illum_Para": np.ones((1, 10)),
             "Color_Para": np.ones((1, 7), np.float32),
             "Tex_Para": np.zeros((199, 1)),
-            "Shape_Para": (view.heads.identity[n] * IDENTITY_SIGMA_UM)[:, None],
-            "Exp_Para": (view.heads.expression[n] * EXPRESSION_SIGMA)[:, None],
+            "Shape_Para": padded(view.heads.identity[n] * IDENTITY_SIGMA_UM, 199, random),
+            "Exp_Para": padded(view.heads.expression[n] * EXPRESSION_SIGMA, 29, random),
             "Pose_Para": np.array([[*angles, *place, focal[n] / 1000.0]], np.float32),
         }
-        savemat(folder / "AFW" / f"AFW_{n:06d}_1_0.mat", stored)
-        Image.fromarray(view.image[n].numpy()).save(folder / "AFW" / f"AFW_{n:06d}_1_0.jpg", quality=95)
+        savemat(folder / f"{name}.mat", stored)
+        Image.fromarray(view.image[n].numpy()).save(folder / f"{name}.jpg", quality=95)
+        if name == PROFILED:
+            savemat(folder / f"landmarks/{name}_pts.mat", {"pts_2d": outline[n], "pts_3d": points[n]})
+
+
+def padded(values: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """(count, 1): the release's number of coefficients, of which the small model has the first."""
+    return np.concatenate([values, random.normal(size=count - len(values))])[:, None]
 
 
 def zhu_angles(rotation: np.ndarray) -> np.ndarray:
@@ -134,9 +154,30 @@ def zhu_angles(rotation: np.ndarray) -> np.ndarray:
 def labelled(truth: Truth, name: str, *options: str) -> Dataset:
     out = truth.folder / name
     with pytest.raises(SystemExit) as stop:
-        main(["labels", str(truth.folder / "photos"), "-o", str(out), "--model", str(truth.model_file), *options])
+        main(
+            [
+                "labels",
+                str(truth.folder / "photos"),
+                "-o",
+                str(out),
+                "--model",
+                str(truth.model_file),
+                "--truncate",
+                *options,
+            ]
+        )
     assert not stop.value.code
     return open_dataset(out)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first dataset is made by a worker process; others need not load torch and the model again."""
+
+    def options(count: int | None, workers: int, device: str, resume: bool) -> GenerateOptions:
+        return GenerateOptions(count, 0, device, resume)
+
+    monkeypatch.setattr("synthgen.pipeline.run.GenerateOptions", options)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +186,7 @@ def dataset(truth: Truth) -> Dataset:
 
 
 def test_landmarks_and_parameters_are_those_of_the_rendering(truth: Truth, dataset: Dataset) -> None:
-    assert len(dataset) == len(POSES) and dataset.layout.size == (SIDE, SIDE)
+    assert len(dataset) == len(POSES) and dataset.layout.size == (HEIGHT, WIDTH)
     for n in range(len(dataset)):
         sample = dataset[n]
         assert np.abs(sample["landmarks_2d"] - truth.labels["landmarks_2d"][n]).max() < 0.05
@@ -158,7 +199,7 @@ def test_landmarks_and_parameters_are_those_of_the_rendering(truth: Truth, datas
         np.testing.assert_allclose(sample["euler"], truth.labels["euler"][n], atol=1e-5)
     table = dataset.table
     assert max(table["check_landmark_fit_px"].to_pylist()) < 0.05
-    assert table["name"].to_pylist() == [f"AFW/AFW_{n:06d}_1_0" for n in range(len(POSES))]
+    assert table["name"].to_pylist() == NAMES
     zhu = [float(np.degrees(zhu_angles(rotation)[1])) for rotation in truth.view.heads.cameras.rotation.numpy()]
     np.testing.assert_allclose(table["zhu_yaw_deg"].to_pylist(), zhu, atol=1e-3)
 
@@ -187,12 +228,12 @@ def test_flow_is_that_of_the_scene_to_the_mean_face(truth: Truth, dataset: Datas
         assert both.sum() > 5000
         error = np.linalg.norm(sample["flow"] - truth.flow["flow"][n], axis=-1)[both]
         assert (error >= 0.05).mean() < 2e-4 and np.median(error) < 0.02
-    assert dataset.template.mean_face.shape == (SIDE, SIDE, 3)
+    assert dataset.template.mean_face.shape == (HEIGHT, WIDTH, 3)
     ends = np.argwhere(both)[::97]
     assert np.isfinite(sample["flow"][ends[:, 0], ends[:, 1]]).all()
 
 
-def test_nearest_uv_is_the_rule_of_the_paper(truth: Truth) -> None:
+def test_nearest_uv_is_the_rule_of_the_paper(truth: Truth, in_this_process: None) -> None:
     dataset = labelled(truth, "nearest", "--flow", "nearest_uv", "--labels", "image,flow,matchability")
     mesh = truth.assets.tensors
     charts = [interpolate(view.faces.fragments, mesh.triangles, mesh.uv)[:2] for view in (truth.view, truth.target)]
@@ -205,13 +246,10 @@ def test_nearest_uv_is_the_rule_of_the_paper(truth: Truth) -> None:
         assert (np.abs(sample["flow"] - flow[n].numpy()).max(axis=-1)[both] > 0).mean() < 0.01
 
 
-def test_a_wrong_file_is_listed_and_the_rest_is_labelled(truth: Truth, tmp_path: Path) -> None:
-    broken = tmp_path / "photos" / "AFW"
-    broken.mkdir(parents=True)
-    for file in (truth.folder / "photos" / "AFW").iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
-    (broken / "AFW_000002_1_0.jpg").unlink()
-    arguments = ["labels", str(tmp_path / "photos"), "--model", str(truth.model_file), "--labels", "image,parameters"]
+def test_a_wrong_file_is_listed_and_the_rest_is_labelled(truth: Truth, tmp_path: Path, in_this_process: None) -> None:
+    broken = shutil.copytree(truth.folder / "photos", tmp_path / "photos")
+    (broken / "AFW/AFW_000002_1_0.jpg").unlink()
+    arguments = ["labels", str(broken), "--model", str(truth.model_file), "--labels", "image,parameters", "--truncate"]
     with pytest.raises(SystemExit) as refused:
         main([*arguments, "-o", str(tmp_path / "a")])
     assert refused.value.code not in (0, None)

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -105,14 +106,16 @@ def test_missing_partners_are_named(tmp_path: Path) -> None:
 
 
 def test_names_that_no_dataset_can_hold_are_named_on_one_line(tmp_path: Path) -> None:
-    for name in ("AFW/good", "AFW/we\\ird", "AFW/two\nlines"):
+    not_utf8 = os.fsdecode(b"AFW/\xff")
+    for name in ("AFW/good", "AFW/we\\ird", "AFW/two\nlines", not_utf8):
         write_pair(tmp_path, name, variables(MODEL, random_face(1, MODEL)))
-    with pytest.raises(AssetError, match=r"(?s)2 of 3 items.*no dataset can hold.*rename it"):
+    with pytest.raises(AssetError, match=r"(?s)3 of 4 items.*no dataset can hold.*rename it"):
         read_fittings(tmp_path, MODEL)
     read = read_fittings(tmp_path, MODEL, skip_bad=True)
     assert read.fittings.names == ("AFW/good",)
-    assert [item.name for item in read.skipped] == [r"AFW/two\nlines", r"AFW/we\\ird"]
-    for item, file in zip(read.skipped, (r"AFW/two\nlines.mat", r"AFW/we\\ird.mat"), strict=True):
+    escaped = [r"AFW/\udcff", r"AFW/two\nlines", r"AFW/we\\ird"]
+    assert [item.name for item in read.skipped] == escaped
+    for item, file in zip(read.skipped, [f"{name}.mat" for name in escaped], strict=True):
         assert item.reason.startswith(f"{tmp_path}/{file}: ") and "\n" not in item.reason
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from synthgen.cli.failures import with_exit_codes
@@ -55,6 +56,28 @@ def test_a_bad_face_ends_without_a_file(annotations: Path, ict_model_path: Path,
     assert code == 1
     assert "of the eye distance away" in text and "--skip-bad" in text and "Traceback" not in text
     assert not (tmp_path / "fittings.npz").exists()
+
+
+def test_photos_with_an_exif_turn_and_the_first_pixel(annotations: Path, ict_model_path: Path, tmp_path: Path) -> None:
+    content = json.loads(annotations.read_text(encoding="utf-8"))
+    content["images"] = content["images"][:1]
+    annotations.write_text(json.dumps(content), encoding="utf-8")
+    path = annotations.parent / content["images"][0]["file"]
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    with Image.open(path) as image:
+        size = image.size
+        image.convert("RGB").save(path, "JPEG" if path.suffix == ".jpg" else "PNG", exif=exif.tobytes())
+    command = [annotations, "--model", ict_model_path, "-o", tmp_path / "f.npz"]
+    code, text = run(*command)
+    assert code == 1 and "--exif stored" in text and path.name in text
+    code, text = run(*command, "--exif", "stored")
+    assert code == 0, text
+    zero_based = load_fittings(tmp_path / "f.npz")
+    assert zero_based.sizes.tolist() == [[size[1], size[0]]]
+    code, text = run(*command, "--exif", "stored", "--first-pixel", "1")
+    assert code == 0, text
+    np.testing.assert_allclose(load_fittings(tmp_path / "f.npz").landmarks, zero_based.landmarks - 1.0)
 
 
 def test_a_focal_length_needs_a_perspective_camera(tmp_path: Path) -> None:
