@@ -13,9 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.asset_io.mat5 import list_mat
 from synthgen.asset_io.mat5 import read_mat as read_variables
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError, ModelError
 from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES, MOST_FOREIGN_MODEL_BYTES
+from synthgen.morphable.loaders.array_checks import check_believable
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DOUBLE = 8
@@ -50,8 +53,8 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
                 f"{path}: array {key!r} is missing, expected {spec.meaning}; the file holds {', '.join(listed) or '-'}"
             )
         shape, kind = listed[key]
-        if kind in ("cell", "struct", "object", "char", "sparse", "function", "opaque", "unknown"):
-            raise ModelError(f"{path}: {key!r} is a MATLAB {kind}, expected numbers: {spec.meaning}")
+        if kind != "numbers":
+            raise ModelError(f"{path}: {key!r} is {kind}, expected numbers: {spec.meaning}")
         _check_shape(f"{path}: array {key!r}", shape, spec, sizes)
     try:
         arrays = read_variables(path, wanted, MOST_FOREIGN_MODEL_BYTES)
@@ -65,21 +68,19 @@ def read_mat(path: Path, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[An
 
 def read_mat_struct(path: Path, name: str, wanted: Mapping[str, MatArray]) -> dict[str, NDArray[Any]]:
     """The wanted fields of the 1 x 1 struct `name` of a file, checked as by `read_mat`. Raises ModelError."""
-    from scipy.io import loadmat
-
     listed = _list_arrays(path)
-    if name not in listed or listed[name][1] != "struct" or math.prod(listed[name][0]) != 1:
+    if name not in listed or listed[name][1] != "a struct" or math.prod(listed[name][0]) != 1:
         raise ModelError(f"{path}: expected one MATLAB struct {name!r}; the file holds {', '.join(listed) or '-'}")
     try:
-        struct = loadmat(path, variable_names=[name], appendmat=False)[name].ravel()[0]
-    except Exception as error:  # the reader of a damaged file fails in many ways; none of them is the user's language
-        raise ModelError(f"{path}: damaged MATLAB file: {error}") from error
+        fields = read_variables(path, wanted, MOST_FOREIGN_MODEL_BYTES, name)
+    except AssetError as error:
+        raise ModelError(str(error)) from error
     sizes: dict[str, int] = {}
     arrays = {}
     for key, spec in wanted.items():
-        if key not in (struct.dtype.names or ()):
+        if key not in fields:
             raise ModelError(f"{path}: field {name}.{key} is missing, expected {spec.meaning}")
-        arrays[key] = check_array(f"{path}: field {name}.{key}", np.asarray(struct[key]), spec, sizes)
+        arrays[key] = check_array(f"{path}: field {name}.{key}", np.asarray(fields[key]), spec, sizes)
     return arrays
 
 
@@ -90,9 +91,7 @@ def check_array(where: str, array: NDArray[Any], spec: MatArray, sizes: dict[str
     _check_shape(where, array.shape, spec, sizes)
     if spec.shape[-1] == 1:
         array = array.reshape(-1)
-    if not np.isfinite(array).all():
-        place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-        raise ModelError(f"{where} holds {array[place]} at {place}, expected finite numbers: {spec.meaning}")
+    check_believable(where, array)
     if spec.kind == "positive" and not (array > 0).all():
         raise ModelError(f"{where} holds {array.min()}, expected numbers above 0: {spec.meaning}")
     if spec.kind == "index":
@@ -126,22 +125,18 @@ def check_file(path: Path, most: int = MOST_FOREIGN_MODEL_BYTES) -> None:
 
 
 def _list_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and MATLAB class of every array, from the file's headers."""
-    from scipy.io import whosmat
-
+    """Shape and kind of every array, from the file's headers."""
     check_file(path)
-    with open(path, "rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(520)
     if _HDF5 in (head[:8], head[512:520]) or head.startswith(b"MATLAB 7.3"):
         raise ModelError(
             f"{path}: a MATLAB 7.3 (HDF5) file; open it in MATLAB or Octave and save it again with save(..., '-v7')"
         )
     try:
-        return {
-            name: (tuple(int(side) for side in shape), kind) for name, shape, kind in whosmat(path, appendmat=False)
-        }
-    except Exception as error:  # as in read_mat_struct
-        raise ModelError(f"{path}: not a MATLAB file of version 4 to 7: {error}") from error
+        return list_mat(path, MOST_FOREIGN_MODEL_BYTES)
+    except AssetError as error:
+        raise ModelError(str(error)) from error
 
 
 def _check_shape(where: str, shape: tuple[int, ...], spec: MatArray, sizes: dict[str, int]) -> None:

@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
     "one sigma less": (lambda a: {"shapeEV": a["shapeEV"][:2]}, r"'shapeEV' has shape \(2, 1\), expected \(I, 1\)"),
     "nan": (lambda a: {"shapePC": np.where(a["shapePC"] == a["shapePC"][7, 1], np.nan, a["shapePC"])}, "finite"),
     "sigma 0": (lambda a: {"shapeEV": a["shapeEV"] * [[1], [0], [1]]}, "'shapeEV' holds 0.0, expected .* above 0"),
-    "text": (lambda a: {"shapeEV": "abc"}, "'shapeEV' is a MATLAB char, expected numbers"),
+    "text": (lambda a: {"shapeEV": "abc"}, "'shapeEV' is text, expected numbers"),
     "complex": (lambda a: {"shapeMU": a["shapeMU"] * 1j}, "complex"),
     "halves": (lambda a: {"tl": a["tl"] + 0.5}, "expected whole numbers"),
 }
