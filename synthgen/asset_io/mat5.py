@@ -7,7 +7,6 @@ scipy.io.loadmat reads these files too, but damaged ones can take the whole proc
 of a type, a length and that many bytes, compressed one by one since version 7.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Collection, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
 from synthgen.core.limits import MOST_MAT_DIMENSIONS, MOST_MAT_FIELDS
 
@@ -89,15 +89,13 @@ def read_mat(path: str | Path, keys: Collection[str], max_bytes: int) -> dict[st
 def _readable(path: str | Path, max_bytes: int) -> Iterator[memoryview]:
     """The bytes of a file; what goes wrong while they are read becomes an AssetError."""
     try:
-        size = os.path.getsize(path)
-        if size > max_bytes:
-            raise AssetError(f"{path}: {size:,} bytes, more than the {max_bytes:,} that such a file can need")
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_bounded(path, max_bytes)
     except FileNotFoundError as error:
         raise AssetError(f"{path}: the file does not exist") from error
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise AssetError(f"{path}: {error}") from error
     try:
         yield memoryview(data)
     except (_DamagedError, struct.error, zlib.error, ValueError, UnicodeDecodeError, MemoryError) as error:

@@ -109,6 +109,8 @@ MOST_FOREIGN_ARRAY_BYTES = 1 * GB
 MOST_OBJ_BYTES = 256 * MB
 # A list of 68 vertex numbers.
 MOST_LANDMARK_FILE_BYTES = 1 * MB
+# Any number of a model: micrometres and their squares stay below; the products of larger ones leave float32.
+LARGEST_MODEL_NUMBER = 1e12
 # Components of Exp_Pca.bin (79) and bytes of std_exp.txt (1 kB).
 MOST_EXP_PCA_COMPONENTS = 1000
 MOST_STDDEV_TEXT_BYTES = 1 * MB

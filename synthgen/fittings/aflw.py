@@ -71,7 +71,8 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
             "in the order of their names (--photos names the folder)"
         )
     for row, name in enumerate(names):
-        points = table[row, :2].T.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            points = table[row, :2].T.astype(np.float64)
         points[(points == -1.0).any(axis=1)] = np.nan
         found.add(name, points, _TABLE_POINTS[table.shape[2]], where=f"{path}[{row}]")
         found.options.report(row + 1, len(names))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
 from synthgen.core.limits import MOST_FITTING_JSON_BYTES
 
@@ -18,11 +19,8 @@ Array = NDArray[np.float64]
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises AssetError when it cannot be read, is no JSON or has a key twice."""
     try:
-        if path.stat().st_size > MOST_FITTING_JSON_BYTES:
-            raise AssetError(
-                f"{path}: more than {MOST_FITTING_JSON_BYTES >> 30} GB; store fittings of this number as .npz"
-            )
-        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_no_duplicates)
+        text = read_bounded(path, MOST_FITTING_JSON_BYTES).decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_no_duplicates)
     except FileNotFoundError as error:
         raise AssetError(f"{path}: the file does not exist") from error
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
 from synthgen.core.limits import MOST_PTS_BYTES
 from synthgen.fittings.paired_files import paired_files
@@ -36,7 +37,7 @@ def read_pts_folder(root: Path, found: PhotoPoints) -> None:
 def read_pts(path: Path) -> Array:
     """(68, 2) as stored: 1-based pixels. Raises AssetError, naming the file, when it is not such a file."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             text = file.read(MOST_PTS_BYTES + 1).decode("ascii")
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error

@@ -86,7 +86,8 @@ def read_tddfa_folder(folder: str | Path, model: MorphableModel, options: ReadOp
         options.report(number + 1, len(pairs))
     if not faces:
         skips.finish(0)
-    fittings = _fitting_set(faces, model)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite then are found below
+        fittings = _fitting_set(faces, model)
     problems = find_problems(fittings, model, KEYS)
     problems |= {row: reason for row, reason in _angle_problems(faces).items() if row not in problems}
     for row, reason in problems.items():

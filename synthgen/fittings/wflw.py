@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import AssetError
 from synthgen.core.limits import MOST_LANDMARK_LIST_BYTES
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
@@ -21,13 +22,13 @@ def read_wflw_list(path: Path, found: PhotoPoints) -> None:
     Raises AssetError when the file cannot be read.
     """
     try:
-        if path.stat().st_size > MOST_LANDMARK_LIST_BYTES:
-            raise AssetError(f"{path}: more than {MOST_LANDMARK_LIST_BYTES >> 20} MB is no WFLW list")
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_bounded(path, MOST_LANDMARK_LIST_BYTES).decode().splitlines()
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise AssetError(f"{path}: not a text file; expected a WFLW list") from error
+    except ValueError as error:
+        raise AssetError(f"{path}: no WFLW list ({error})") from error
     for number, line in enumerate(lines):
         if line.strip():
             _add_line(line.split(), f"{path}:{number + 1}", found)

@@ -19,6 +19,7 @@ from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError
 from synthgen.core.limits import MOST_LANDMARK_SETS, MOST_MODEL_ARRAY_BYTES, MOST_MODEL_TEXT
 from synthgen.core.npz import read_npz
+from synthgen.morphable.loaders.array_checks import check_believable
 from synthgen.morphable.model import ExpressionUnit, MorphableModel
 from synthgen.morphable.template import SurfacePoints, Template
 
@@ -154,9 +155,8 @@ def _check_declared(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int
 def _check_values(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Raises ModelError for numbers that no model may hold."""
     for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-            raise ModelError(f"{path}: array {key!r} holds {array[place]} at {place}; every number must be finite")
+        if array.dtype.kind == "f":
+            check_believable(f"{path}: array {key!r}", array)
     vertex_count, triangle_count = len(arrays["mean"]), len(arrays["triangles"])
     if str(arrays["format"]) != FORMAT:
         raise ModelError(f"{path}: array 'format' is {str(arrays['format'])!r}, expected {FORMAT!r}")

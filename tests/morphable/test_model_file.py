@@ -136,7 +136,7 @@ DAMAGE = [
     ("part without label", put("parts", (2,), 8), ["'parts'", "label"]),
     ("label without part", put("parts", (1,), 0), ["'parts'", "(1,)", "1 to 8"]),
     ("metres", lambda arrays: arrays.update(mean=arrays["mean"] / 1000), ["'mean'", "0.16", "millimetres"]),
-    ("overflow", lambda arrays: arrays.update(mean=arrays["mean"] * 1e36), ["'mean'", "millimetres"]),
+    ("overflow", lambda arrays: arrays.update(mean=arrays["mean"] * 1e36), ["'mean'", "beyond 1e+12"]),
     ("one point", lambda arrays: arrays.update(mean=arrays["mean"] * 0), ["'mean'", "millimetres"]),
     ("same names", replace("expression_names", ["a", "b", "a"]), ["'expression_names'", "'a' twice"]),
     ("contour vertex", put("contours", (0, 0), V), ["'contours'", "5"]),

@@ -6,15 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import LARGEST_MODEL_NUMBER
 
 
 def numbers(place: str, value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
     """The value as finite float64 of a shape; None fits any length. `place` names file and key in the ModelError."""
     array = _array_of_kind(place, value, "fiu", shape, "numbers").astype(np.float64)
-    if not np.isfinite(array).all():
-        first = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-        raise ModelError(f"{place} holds {array[first]} at {first}; every number must be finite")
+    check_believable(place, array)
     return array
+
+
+def check_believable(place: str, array: NDArray[Any]) -> None:
+    """Raises ModelError for numbers that are not finite, or so large that products of them would not be."""
+    largest = max(float(array.max(initial=0)), -float(array.min(initial=0)))  # NaN where there is one
+    if not largest <= LARGEST_MODEL_NUMBER:
+        with np.errstate(invalid="ignore"):
+            first = tuple(int(axis) for axis in np.argwhere(~(np.abs(array) <= LARGEST_MODEL_NUMBER))[0])
+        problem = f"not finite, or beyond {LARGEST_MODEL_NUMBER:.0e}; every number must be finite"
+        raise ModelError(f"{place} holds {array[first]} at {first}: {problem}")
 
 
 def indices(place: str, value: Any, shape: tuple[int | None, ...], count: int) -> NDArray[np.int64]:
@@ -36,8 +45,7 @@ def triangle_list(place: str, value: Any, vertex_count: int) -> NDArray[np.int64
 def columns(place: str, value: Any, vertex_count: int) -> NDArray[np.float32]:
     """(K, V, 3): a basis of one column per component, whose 3V rows are x0, y0, z0, x1, ... Raises ModelError."""
     matrix = _array_of_kind(place, value, "fiu", (3 * vertex_count, None), "numbers")
-    if not np.isfinite(matrix).all():
-        raise ModelError(f"{place} holds a number that is not finite")
+    check_believable(place, matrix)
     return np.ascontiguousarray(matrix.T, np.float32).reshape(-1, vertex_count, 3)
 
 

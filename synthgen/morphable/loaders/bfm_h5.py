@@ -8,6 +8,7 @@ among them, are carried over from the built-in head (landmark_transfer.py) and a
 release need a landmark file (landmark_file.py), which is also preferred where there is one.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES
 from synthgen.morphable.loaders import array_checks as check
 from synthgen.morphable.loaders.landmark_file import HOW_TO, find_landmark_file, read_landmark_file
 from synthgen.morphable.loaders.landmark_lists import BFM2017_53149
@@ -81,17 +83,35 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             for name in names:
-                entry = file.get(name)
-                if not isinstance(entry, h5py.Dataset):
-                    raise ModelError(f"{path}: '{name}' is missing; expected BFM 2017/2019 with expressions")
-                if entry.dtype.kind not in "fiu":
-                    raise ModelError(f"{path}: '{name}' has type {entry.dtype}, expected numbers")
-                arrays[name] = entry[()]
+                arrays[name] = _dataset(f"{path}: '{name}'", file, name)[()]
     except FileNotFoundError as error:
         raise ModelError(f"{path}: file not found") from error
-    except (OSError, RuntimeError, ValueError, KeyError, MemoryError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # HDF5 fails in many ways on a damaged file; none of them is the user's language
         raise ModelError(f"{path}: not a readable HDF5 file: {error}") from error
     return arrays
+
+
+def _dataset(place: str, file: Any, name: str) -> Any:
+    """A dataset of numbers that lies in this file and is of a model's size. Raises ModelError."""
+    import h5py
+
+    parts = name.split("/")
+    for depth in range(1, len(parts) + 1):
+        link = file.get("/".join(parts[:depth]), getlink=True)
+        if link is not None and not isinstance(link, h5py.HardLink):
+            raise ModelError(f"{place} is a link, perhaps to another file; expected the arrays in the file itself")
+    entry = file.get(name)
+    if not isinstance(entry, h5py.Dataset):
+        raise ModelError(f"{place} is missing; expected BFM 2017/2019 with expressions")
+    if entry.external or entry.is_virtual:
+        raise ModelError(f"{place} lies in another file; expected the arrays in the file itself")
+    if entry.dtype.kind not in "fiu":
+        raise ModelError(f"{place} has type {entry.dtype}, expected numbers")
+    if math.prod(entry.shape or ()) * entry.dtype.itemsize > MOST_FOREIGN_ARRAY_BYTES:
+        raise ModelError(f"{place} of shape {entry.shape} is larger than any known model")
+    return entry
 
 
 def _part(

@@ -11,6 +11,7 @@ import numpy as np
 
 from synthgen.core.errors import ModelError
 from synthgen.core.limits import MOST_EXP_PCA_COMPONENTS, MOST_STDDEV_TEXT_BYTES
+from synthgen.morphable.loaders.array_checks import check_believable
 from synthgen.morphable.loaders.basel_model import ColumnBasis
 from synthgen.morphable.loaders.mat_file import check_file
 
@@ -35,14 +36,14 @@ def read_exp_pca(path: Path, stddev_path: Path, vertex_count: int) -> ColumnBasi
             )
         stream.seek(4 * 3 * vertex_count, 1)
         rows = np.frombuffer(stream.read(), "<f4").reshape(count, 3 * vertex_count)
-    if not np.isfinite(rows).all():
-        raise ModelError(f"{path}: a component holds a number that is not finite")
+    check_believable(f"{path}: a component", rows)
     check_file(stddev_path, MOST_STDDEV_TEXT_BYTES)
     try:
         stddev = np.array(stddev_path.read_text(encoding="ascii").split(), np.float64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ModelError(f"{stddev_path}: expected {count} numbers: {error}") from error
-    if len(stddev) < count or not (stddev[:count] > 0).all() or not np.isfinite(stddev).all():
+    check_believable(f"{stddev_path}: the list", stddev)
+    if len(stddev) < count or not (stddev[:count] > 0).all():
         raise ModelError(
             f"{stddev_path}: {len(stddev)} numbers, the least {stddev.min(initial=0.0)}; expected at least {count} "
             "standard deviations above 0"

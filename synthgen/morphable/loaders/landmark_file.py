@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_LANDMARK_FILE_BYTES
 
 HOW_TO = (
     'put a file landmarks.json beside the model: {"index_base": 0, "ibug68": [68 vertex numbers in the order of iBUG]}'
@@ -25,7 +27,7 @@ def find_landmark_file(model: Path) -> Path | None:
 def read_landmark_file(path: Path, vertex_count: int) -> NDArray[np.int64]:
     """(68,) vertices, 0-based, of a file {"index_base": 0 or 1, "ibug68": [...]}. Raises ModelError."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(read_bounded(path, MOST_LANDMARK_FILE_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or content.get("index_base") not in (0, 1):

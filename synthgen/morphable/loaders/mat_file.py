@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.mat5 import Listed, list_mat
 from synthgen.asset_io.mat5 import read_mat as read_variables
+from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError, ModelError
 from synthgen.core.limits import MOST_FOREIGN_ARRAY_BYTES, MOST_FOREIGN_MODEL_BYTES
+from synthgen.morphable.loaders.array_checks import check_believable
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DOUBLE = 8
@@ -79,9 +81,7 @@ def check_array(where: str, array: NDArray[Any], spec: MatArray, sizes: dict[str
     _check_shape(where, array.shape, spec, sizes)
     if spec.shape[-1] == 1:
         array = array.reshape(-1)
-    if not np.isfinite(array).all():
-        place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-        raise ModelError(f"{where} holds {array[place]} at {place}, expected finite numbers: {spec.meaning}")
+    check_believable(where, array)
     if spec.kind == "positive" and not (array > 0).all():
         raise ModelError(f"{where} holds {array.min()}, expected numbers above 0: {spec.meaning}")
     if spec.kind == "index":
@@ -117,7 +117,7 @@ def check_file(path: Path, most: int = MOST_FOREIGN_MODEL_BYTES) -> None:
 def _list_arrays(path: Path) -> dict[str, Listed]:
     """Shape and kind of every array, fields of structs too, from the file's headers."""
     check_file(path)
-    with open(path, "rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(520)
     if _HDF5 in (head[:8], head[512:520]) or head.startswith(b"MATLAB 7.3"):
         raise ModelError(

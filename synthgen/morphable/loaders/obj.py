@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_OBJ_BYTES
+from synthgen.morphable.loaders.array_checks import check_believable
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ def read_obj_target(path: Path, neutral: ObjMesh) -> NDArray[np.float64]:
 
 def _read_lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().splitlines()
+        return read_bounded(path, MOST_OBJ_BYTES).splitlines()
     except FileNotFoundError as error:
         raise ModelError(f"{path}: file not found; the importer needs the whole model folder") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def _vertices(path: Path, lines: list[bytes]) -> NDArray[np.float64]:
@@ -58,10 +63,9 @@ def _vertices(path: Path, lines: list[bytes]) -> NDArray[np.float64]:
         raise ModelError(f"{path}: a vertex line is not numbers: {error}") from error
     if not rows or numbers.size != 3 * len(rows):
         raise ModelError(f"{path}: {len(rows)} vertex lines hold {numbers.size} numbers, expected three a line")
-    if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers))[0]) // 3
-        raise ModelError(f"{path}: vertex {row + 1} is not finite")
-    return numbers.reshape(-1, 3)
+    vertices = numbers.reshape(-1, 3)
+    check_believable(f"{path}: the list of vertices", vertices)
+    return vertices
 
 
 def _polygons(path: Path, lines: list[bytes]) -> NDArray[np.int32]:
@@ -74,10 +78,13 @@ def _polygons(path: Path, lines: list[bytes]) -> NDArray[np.int32]:
     corners = [corner.partition(b"/")[0] for row in rows for corner in row]
     try:
         numbers = np.array(corners, np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ModelError(f"{path}: a polygon line is not indices: {error}") from error
-    if numbers.min() < 1:
-        raise ModelError(f"{path}: polygon index {numbers.min()}; relative or zero indices are not supported")
+    if numbers.min() < 1 or numbers.max() > np.iinfo(np.int32).max:
+        raise ModelError(
+            f"{path}: polygon indices {numbers.min()} to {numbers.max()}, expected 1 to the number of vertices; "
+            "relative or zero ones are not supported"
+        )
     polygons = np.full((len(rows), 4), -1, np.int32)
     polygons[np.arange(4) < sizes[:, None]] = numbers - 1
     return polygons

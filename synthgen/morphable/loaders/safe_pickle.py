@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.errors import ModelError
 from synthgen.core.limits import (
     MOST_FOREIGN_MODEL_BYTES,
@@ -62,13 +63,13 @@ def read_pickled_npy(path: Path) -> Any:
 def read_whole_file(path: Path) -> bytes:
     """The bytes of a model file. Raises ModelError when it is missing, unreadable or larger than any model."""
     try:
-        if path.stat().st_size > MOST_FOREIGN_MODEL_BYTES:
-            raise ModelError(f"{path}: {path.stat().st_size} bytes are more than any model needs")
-        return path.read_bytes()
+        return read_bounded(path, MOST_FOREIGN_MODEL_BYTES)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: file not found") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def parse_pickle(data: bytes, source: str) -> Any:
