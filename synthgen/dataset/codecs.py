@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from synthgen.core.errors import DatasetError, LabelError
 from synthgen.core.label_spec import LABELS
 from synthgen.core.limits import MOST_META_BYTES
-from synthgen.dataset.label_planes import LabelPlanes, checked_array
+from synthgen.dataset.label_planes import LabelPlanes, PlaneValues, checked_array
 from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png
 from synthgen.dataset.sample import Sample
@@ -52,19 +52,22 @@ class SampleCodec:
 
         Raises DatasetError for members that do not fit the layout.
         """
-        arrays = dict(self.decode_each(members, names))
+        arrays = dict(self._decode_pictures(members, names))
+        if names is None or any(name in names for name in self.layout.plane_names):
+            arrays |= self._planes.decode(members[len(self._pictures)], names)
         return {name: arrays[name] for name in self.layout.array_names if name in arrays}
 
-    def decode_each(
-        self, members: Sequence[bytes], names: Collection[str] | None = None
-    ) -> Iterator[tuple[str, Array]]:
-        """(name, array) one after another in the order of storage, as `decode`."""
+    def decode_values(self, members: Sequence[bytes]) -> Iterator[PlaneValues]:
+        """Everything that `decode` gives, one after another and not spread over the picture: enough to check it."""
+        for name, picture in self._decode_pictures(members, None):
+            yield PlaneValues(name, picture, None)
+        yield from self._planes.decode_values(members[len(self._pictures)])
+
+    def _decode_pictures(self, members: Sequence[bytes], names: Collection[str] | None) -> Iterator[tuple[str, Array]]:
         decode = decode_jpeg if self.layout.codec == "jpeg" else decode_png
         for name, data in zip(self._pictures, members, strict=False):
             if names is None or name in names:
                 yield name, decode(data, self.layout.size)
-        if names is None or any(name in names for name in self.layout.plane_names):
-            yield from self._planes.decode_each(members[len(self._pictures)], names)
 
 
 def encode_sample(sample: Sample, layout: SampleLayout) -> list[bytes]:

@@ -62,6 +62,14 @@ class _Mask(NamedTuple):
     filled: int
 
 
+class PlaneValues(NamedTuple):
+    """A decoded plane: the whole array where `pixels` is None, else values (C, n) where pixels (H W,) is True."""
+
+    name: str
+    values: Array
+    pixels: NDArray[np.bool_] | None
+
+
 @dataclass
 class _Draft:
     """A member in the making: packed rows of its table, the content of its two frames, its masks."""
@@ -103,16 +111,19 @@ class LabelPlanes:
 
         Raises DatasetError when anything does not fit the layout.
         """
-        return dict(self.decode_each(data, names))
+        return {
+            name: values if pixels is None else self._spread(label_of(name), values, pixels)
+            for name, values, pixels in self.decode_values(data, names)
+        }
 
-    def decode_each(self, data: bytes, names: Collection[str] | None = None) -> Iterator[tuple[str, Array]]:
-        """(name, array) one after another, as `decode`: who looks at one at a time does not hold them all."""
+    def decode_values(self, data: bytes, names: Collection[str] | None = None) -> Iterator[PlaneValues]:
+        """The values of each plane in the order of storage, as `decode` but not spread over the picture."""
         try:
             yield from self._decode(data, names)
         except (DatasetError, struct.error, zstandard.ZstdError, ValueError, IndexError) as error:
             raise DatasetError(f"the labels member is damaged: {error}") from error
 
-    def _decode(self, data: bytes, names: Collection[str] | None) -> Iterator[tuple[str, Array]]:
+    def _decode(self, data: bytes, names: Collection[str] | None) -> Iterator[PlaneValues]:
         table, position = unpack_table(data, self._layout, self._known_rows)
         view, middle = memoryview(data), position + table.compressed
         frames = (
@@ -129,12 +140,20 @@ class LabelPlanes:
                 pixels = _unpack_bits(payload, self._layout.size).reshape(-1)
                 masks[number] = _Mask(number, pixels, int(np.count_nonzero(pixels)))
             elif coding is None:
-                yield row.name, _decode_dense(row, payload, self._layout.size)
+                yield PlaneValues(row.name, _decode_dense(row, payload, self._layout.size), None)
             elif row.mask_row not in masks or masks[row.mask_row].filled != row.count:
                 raise DatasetError(f"plane {row.name!r} does not fit its mask")
             else:
-                dense = _decode_plane(row, coding, payload, masks[row.mask_row].pixels)
-                yield row.name, dense.reshape(*self._layout.size, *row.spec.shape[2:])
+                words = decode_words(payload, coding, row.count)
+                values = coding.restore(words, PlaneContext(row.spec.name, row.origin))
+                yield PlaneValues(row.name, values, masks[row.mask_row].pixels)
+
+    def _spread(self, spec: LabelSpec, values: Array, pixels: NDArray[np.bool_]) -> Array:
+        """A plane (H, W) or (H, W, C) of values (C, n), empty where pixels (H W,) is False."""
+        dense = np.full((pixels.size, len(values)), -1 if spec.dtype == "int32" else np.nan, spec.dtype)
+        for channel, column in zip(dense.T, values, strict=True):  # one by one: three times faster than whole pixels
+            channel[pixels] = column
+        return dense.reshape(*self._layout.size, *spec.shape[2:])
 
     def _decompress(self, frame: memoryview, length: int, what: str) -> memoryview:
         if zstandard.frame_content_size(frame) != length:
@@ -230,15 +249,6 @@ def _quantize(values: Array, context: PlaneContext) -> tuple[Coding, Array] | No
         if words is not None:
             return coding, words
     return None
-
-
-def _decode_plane(row: PlaneRow, coding: Coding, payload: memoryview, pixels: NDArray[np.bool_]) -> Array:
-    """A plane as (H W, C), empty where pixels (H W,) is False."""
-    values = coding.restore(decode_words(payload, coding, row.count), PlaneContext(row.spec.name, row.origin))
-    dense = np.full((pixels.size, len(values)), -1 if row.spec.dtype == "int32" else np.nan, row.spec.dtype)
-    for channel, column in zip(dense.T, values, strict=True):  # one by one: three times faster than whole pixels
-        channel[pixels] = column
-    return dense
 
 
 def _decode_dense(row: PlaneRow, payload: memoryview, size: tuple[int, int]) -> Array:

@@ -143,6 +143,7 @@ class DaskPool:
         try:
             self._client = self._stack.enter_context(_connected(self._cluster, self._budget))
             if self._cluster.performance_report is not None:
+                self._stack.enter_context(self._client.as_current())  # which the report looks for
                 self._stack.enter_context(distributed.performance_report(filename=self._cluster.performance_report))
             self._client.wait_for_workers(self._cluster.workers if self._cluster.kind in ("local", "ssh") else 1)
             if self._task is build_on_worker:
@@ -338,7 +339,7 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
     try:
         if cluster.kind == "local":
             fixed = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "security": security}
-            return distributed.LocalCluster(**{"dashboard_address": None, **options, **fixed})
+            return distributed.LocalCluster(**{"dashboard_address": ":0", **options, **fixed})
         if cluster.kind == "ssh":
             options["worker_options"] = {**options.get("worker_options", {}), "nthreads": 1}
             return distributed.SSHCluster(**options, security=security)
@@ -348,6 +349,8 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
         raise UsageError(f"cluster options of kind {cluster.kind}: {error}") from error
     except ImportError as error:
         raise UsageError(f"kind {cluster.kind} needs another package: {error}") from error
+    except RuntimeError as error:
+        raise DatasetError(f"the Dask cluster did not start: {error}") from error
 
 
 def _security(cluster: ClusterSpec) -> Any:

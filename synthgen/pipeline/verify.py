@@ -150,9 +150,9 @@ def _check_sample(dataset: Dataset, codec: SampleCodec, position: int) -> Iterat
         meta = decode_meta(members[-1])
         if meta["index"] != sample:
             yield f"{where} calls itself {meta['index']}"
-        for name, array in codec.decode_each(members):
+        for name, values, _ in codec.decode_values(members):
             if label_of(name).name == "triangle_id":
-                lowest, highest = int(array.min(initial=-1)), int(array.max(initial=-1))
+                lowest, highest = int(values.min(initial=-1)), int(values.max(initial=-1))
                 if lowest < -1 or highest >= dataset.template.label_count:
                     yield f"{where}, {name}: id {highest} is not a label-carrying triangle"
     except DatasetError as error:
