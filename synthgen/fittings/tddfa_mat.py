@@ -165,8 +165,8 @@ def _finite(path: Path, key: str, points: Array) -> Array:
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(wrong):
         raise AssetError(
-            f"{path}: {key}: point {wrong[0]} is not finite (so are {len(wrong)} of 68); where a face has no landmarks "
-            f"the file has no {key}"
+            f"{path}: {key}: point {wrong[0]} is not finite ({len(wrong)} of 68 are not); a face without "
+            f"landmarks has no {key} in its file"
         )
     return points
 

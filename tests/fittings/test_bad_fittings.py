@@ -68,7 +68,7 @@ BAD_MATS: dict[str, tuple[Change, str]] = {
         r"pt2d\[9\] lies at \(899\.5, .*outside the photo of 450 x 450",
     ),
     "infinite landmark": (changed("pt2d", (1, 0), np.inf), r"pt2d: point 0 is not finite"),
-    "no landmark at all": (reshaped("pt2d", (2, 68), np.nan), r"pt2d: point 0 is not finite \(so are 68 of 68\)"),
+    "no landmark at all": (reshaped("pt2d", (2, 68), np.nan), r"pt2d: point 0 is not finite \(68 of 68 are not\)"),
     "NaN in pt3d_68": (reshaped("pt3d_68", (3, 68), np.nan), "pt3d_68: point 0 is not finite"),
 }
 
