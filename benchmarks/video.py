@@ -30,6 +30,7 @@ STAGES: dict[str, tuple[tuple[str, str], ...]] = {
     "turn mesh": (("synthgen.motion.short_video", "turn_mesh"),),
     "sample photo": (("synthgen.motion.short_video", "sample_photo"),),
     "noise": (("synthgen.motion.short_video", "with_noise"),),
+    "velocity of pixels": (("synthgen.motion.short_video", "picture_velocities"),),
     "motion blur": (("synthgen.motion.short_video", "blur_along_motion"),),
     "rasterise heads": (("synthgen.motion.video", "photo_view"),),
     "labels of frames": (("synthgen.motion.video", "label_view"),),

@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 from synthgen.core.seeds import Stream, rng
 
 
-def blur_along_motion(picture: torch.Tensor, velocity: NDArray[np.float64], blur: NDArray[np.float64]) -> torch.Tensor:
+def blur_along_motion(picture: torch.Tensor, velocity: torch.Tensor, blur: NDArray[np.float64]) -> torch.Tensor:
     """Pictures (N, H, W, 3) uint8: each pixel the mean along its motion while the shutter was open, rounded.
 
     The kernel K of the paper's M(x) = K * x is a segment centred at the pixel, so that labels of the frame's instant
     hold. It points where the pixel moves: for a shift of the picture it is the same everywhere, and M a convolution.
     picture: (N, H, W, 3) float32 in 8-bit levels, values outside [0, 255] included; H and W at least 2. velocity:
-    (N, 2, 3) affine maps from a point, px, to its motion between two frames, px (motion_path.velocities). blur: (N,)
-    length of the segment in times that motion; 0 only rounds.
+    (N, H, W, 2) float32, motion of what each pixel shows between two frames, px (picture_velocity). blur: (N,) length
+    of the segment in times that motion; 0 only rounds.
     """
     from synthgen.motion.warp_motion_blur import launch_motion_blur
 
-    along = (np.asarray(blur)[:, None, None] * velocity).astype(np.float32)
-    return launch_motion_blur(picture, torch.from_numpy(along).to(picture.device))
+    length = torch.from_numpy(np.asarray(blur, np.float32)).to(picture.device)
+    return launch_motion_blur(picture, velocity.to(picture.device) * length[:, None, None, None])
 
 
 def with_noise(image: torch.Tensor, noise: NDArray[np.float64], seed: int, index: int) -> torch.Tensor:

@@ -13,9 +13,11 @@ from synthgen.asset_io.photos import warp_photo
 from synthgen.fittings.photo_batch import source_points
 from synthgen.geometry.camera import Cameras, project
 from synthgen.geometry.similarity import Similarity, compose, inverse, move_cameras, move_points
+from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.motion.mesh_image import MeshImage, build_mesh_image, select_meshes
 from synthgen.motion.motion_blur import blur_along_motion, with_noise
-from synthgen.motion.motion_path import MotionPath, head_rotations, is_turned, picture_motions, velocities
+from synthgen.motion.motion_path import MotionPath, head_rotations, is_turned, picture_motions
+from synthgen.motion.picture_velocity import picture_velocities
 from synthgen.motion.turn import sample_photo, turn_mesh, turned_cameras
 from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import Heads, evaluate_heads
@@ -69,7 +71,7 @@ class Still:
 
 @dataclass(frozen=True)
 class Clip:
-    """F frames. image: (F, H, W, 3), uint8, or float32 before noise and blur. cameras: F, of the frames.
+    """F frames. image: (F, H, W, 3) float32, before noise and blur. cameras: F, of the frames.
 
     motions: F similarities, from photo to frame. origin_depth: (F,) mm, depth of the model origin after the turn.
     invented: (F, H, W) bool, part of the pixel shows what no camera saw. source_map: (F, H, W, 2) float32 px of the
@@ -147,13 +149,24 @@ def make_frames(
 
 
 def make_clip(photo: FittedPhoto, path: MotionPath, options: "ClipOptions", assets: HeadAssets) -> Clip:
-    """A clip as it is stored: frames, noise and motion blur."""
+    """The frames of a clip before noise and motion blur."""
     centre = head_centre(photo, assets) if options.about_face else None
     motions = picture_motions(path, centre)
     still = prepare_still(photo, motions, bool(is_turned(path).any()), options.size, assets)
-    clip = make_frames(still, path, motions, options.size, options.with_map)
+    return make_frames(still, path, motions, options.size, options.with_map)
+
+
+def expose_frames(
+    clip: Clip, path: MotionPath, options: "ClipOptions", geometry: ViewGeometry, triangles: torch.Tensor
+) -> torch.Tensor:
+    """(F, H, W, 3) uint8: the frames as the camera stores them, with noise and motion blur.
+
+    geometry: of the frames' heads; triangles: (T, 3) int32.
+    """
     noisy = with_noise(clip.image, path.noise, options.seed, options.index)
-    return replace(clip, image=blur_along_motion(noisy, velocities(motions), path.blur))
+    turning = geometry if is_turned(path).any() and (path.blur > 0.0).any() else None
+    velocity = picture_velocities(clip.motions, options.size, turning, triangles)
+    return blur_along_motion(noisy, velocity, path.blur)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Stills with fitted heads -> short clips: the frames, every label of each, and the flow between them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
@@ -21,7 +22,7 @@ from synthgen.geometry.rotation import euler_from_rotation, zhu_euler_from_rotat
 from synthgen.geometry.similarity import Similarity, move_points
 from synthgen.motion.clip_flow import label_between_frames
 from synthgen.motion.motion_path import MotionPath, motion_record, sample_motion
-from synthgen.motion.short_video import Clip, ClipOptions, FittedPhoto, make_clip
+from synthgen.motion.short_video import Clip, ClipOptions, FittedPhoto, expose_frames, make_clip
 from synthgen.motion.turn import turned_depth_shift
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import HeadAssets, open_head_assets
@@ -78,7 +79,9 @@ class Renderer:
         options = ClipOptions(recipe.size, recipe.video.about == "face", recipe.seed, index, with_map)
         clip = make_clip(photo, path, options, self.assets)
         view = photo_view(self._photos(row, photo, clip), self.assets, vertices.expand(len(path), -1, -1).contiguous())
-        labelled = label_view(view, self.assets, (*names, "landmarks_2d"))
+        geometry = view_geometry(view)
+        image = expose_frames(clip, path, options, geometry, self.assets.tensors.triangles)
+        labelled = label_view(replace(view, image=image), self.assets, (*names, "landmarks_2d"))
         arrays = labelled.arrays | {"invented_mask": clip.invented.cpu().numpy()}
         if clip.source_map is not None:
             arrays["source_map"] = clip.source_map.cpu().numpy()
@@ -86,7 +89,7 @@ class Renderer:
         checks: dict[str, float] = {}
         if any(LABELS[name].view == "pair" for name in names):
             pairs = flow_pairs(recipe.video.flow, len(path))
-            between, checks = label_between_frames(view_geometry(view), pairs, self.assets)
+            between, checks = label_between_frames(geometry, pairs, self.assets)
         for frame, values in enumerate(labelled.checks):
             checks |= {frame_prefix(frame) + name: value for name, value in values.items()}
         moved = move_points(clip.motions, np.repeat(self.source.fittings.landmarks[row][None], len(path), axis=0))

@@ -30,18 +30,18 @@ def byte_of(level: wp.float32) -> wp.uint8:
 @wp.kernel
 def blur_along_motion(
     picture: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
-    along: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    along: wp.array3d(dtype=wp.vec2),  # type: ignore[valid-type]
     span: wp.int32,
     blurred: wp.array4d(dtype=wp.uint8),  # type: ignore[valid-type]
 ):
-    """along: (N, 2), rows (a, b, c) of the segment a x + b y + c that a pixel (x, y) px averages, itself in the
-    middle. Taken at the middles of equal parts, an odd number of at most half a pixel each."""
+    """along: (N, H, W) px, the segment that a pixel averages, itself in the middle. Taken at the middles of equal
+    parts, an odd number of at most half a pixel each."""
     n, row, part = wp.tid()
     y = float(row) + 0.5
     for column in range(part * span, (part + 1) * span):
         x = float(column) + 0.5
-        right = along[n, 0][0] * x + along[n, 0][1] * y + along[n, 0][2]
-        down = along[n, 1][0] * x + along[n, 1][1] * y + along[n, 1][2]
+        right = along[n, row, column][0]
+        down = along[n, row, column][1]
         reach = int(wp.ceil(wp.sqrt(right * right + down * down) - 1.0e-3))
         total = picture[n, row, column]
         count = float(2 * reach + 1)
@@ -54,7 +54,7 @@ def blur_along_motion(
 
 
 def launch_motion_blur(picture: torch.Tensor, along: torch.Tensor) -> torch.Tensor:
-    """(N, H, W, 3) uint8 from (N, H, W, 3) float32 8-bit levels and (N, 2, 3) float32."""
+    """(N, H, W, 3) uint8 from (N, H, W, 3) float32 8-bit levels and (N, H, W, 2) float32 px."""
     start_warp()
     count, height, width = picture.shape[:3]
     span = 1 if picture.is_cuda else width
@@ -64,7 +64,7 @@ def launch_motion_blur(picture: torch.Tensor, along: torch.Tensor) -> torch.Tens
         dim=(count, height, width // span),
         inputs=[
             wp.from_torch(picture.contiguous(), dtype=wp.vec3),
-            wp.from_torch(along.contiguous(), dtype=wp.vec3),
+            wp.from_torch(along.contiguous(), dtype=wp.vec2),
             span,
             wp.from_torch(blurred),
         ],

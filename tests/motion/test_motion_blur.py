@@ -7,10 +7,9 @@ import torch
 from synthgen.motion.motion_blur import blur_along_motion, with_noise
 
 
-def shift_field(shifts: list[tuple[float, float]]) -> np.ndarray:
-    field = np.zeros((len(shifts), 2, 3))
-    field[:, :, 2] = shifts
-    return field
+def shift_field(shifts: list[tuple[float, float]], size: int = 41) -> torch.Tensor:
+    """Every pixel of a square picture moves by the same."""
+    return torch.tensor(shifts, dtype=torch.float32)[:, None, None].expand(-1, size, size, -1)
 
 
 def point(size: int = 41, level: float = 20000.0) -> torch.Tensor:
@@ -41,7 +40,7 @@ def test_energy_is_kept_where_rounding_does_not_hide_it() -> None:
     random = np.random.default_rng(0)
     picture = np.zeros((1, 60, 60, 3), np.float32)
     picture[0, 20:40, 20:40] = random.uniform(50, 200, (20, 20, 3))
-    blurred = blur_along_motion(torch.from_numpy(picture), shift_field([(6.0, -3.5)]), np.array([1.0])).numpy()
+    blurred = blur_along_motion(torch.from_numpy(picture), shift_field([(6.0, -3.5)], 60), np.array([1.0])).numpy()
     np.testing.assert_allclose(blurred.sum(), picture.sum(), rtol=2e-3)
 
 
@@ -59,7 +58,9 @@ def test_every_pixel_averages_along_its_own_motion() -> None:
     coarse = random.uniform(0, 255, (6, 7, 3))
     picture = np.array([[bilinear(coarse, 0.5 + x / 4, 0.5 + y / 4) for x in range(24)] for y in range(20)], np.float32)
     field = np.array([[[0.10, -0.2, 2.0], [0.2, 0.10, -4.0]]])
-    blurred = blur_along_motion(torch.from_numpy(picture)[None], field, np.array([0.8]))[0].numpy().astype(float)
+    ways = np.array([[field[0] @ [x + 0.5, y + 0.5, 1] for x in range(24)] for y in range(20)], np.float32)
+    velocity = torch.from_numpy(ways)[None]
+    blurred = blur_along_motion(torch.from_numpy(picture)[None], velocity, np.array([0.8]))[0].numpy().astype(float)
     for y in range(0, 20, 3):
         for x in range(0, 24, 3):
             way = 0.8 * field[0] @ [x + 0.5, y + 0.5, 1]
@@ -71,13 +72,13 @@ def test_every_pixel_averages_along_its_own_motion() -> None:
 def test_without_blur_levels_are_rounded_and_cut() -> None:
     levels = torch.tensor([-3.0, 0.4, 0.6, 254.6, 300.0, 12.0, 7.5, 100.2, 99.9]).view(1, 3, 3, 1).expand(-1, -1, -1, 3)
     expected = np.array([0, 0, 1, 255, 255, 12, 8, 100, 100]).reshape(3, 3)
-    found = blur_along_motion(levels, shift_field([(40.0, 10.0)]), np.array([0.0]))
+    found = blur_along_motion(levels, shift_field([(40.0, 10.0)], 3), np.array([0.0]))
     np.testing.assert_array_equal(found[0, ..., 1], expected)
 
 
 def test_frames_are_blurred_by_their_own_motion() -> None:
     picture = point(21, 250.0).expand(2, -1, -1, -1)
-    found = blur_along_motion(picture, shift_field([(8.0, 0.0), (0.0, 8.0)]), np.array([1.0, 1.0])).numpy()
+    found = blur_along_motion(picture, shift_field([(8.0, 0.0), (0.0, 8.0)], 21), np.array([1.0, 1.0])).numpy()
     np.testing.assert_array_equal(found[0], found[1].transpose(1, 0, 2))
     assert (found[0, 10] > 0).sum() > 8 * 3 and (found[1, :, 10] > 0).sum() > 8 * 3
 
