@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthgen.cli.console import put, say
-from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
+from synthgen.cli.options import (
+    ClusterOption,
+    Device,
+    DeviceOption,
+    ResumeOption,
+    SchedulerOption,
+    SetOption,
+    WorkersOption,
+    choose_cluster,
+    choose_device,
+)
 from synthgen.cli.source_sheet import draw_sheet
 
 if TYPE_CHECKING:
@@ -96,8 +106,10 @@ def labels(
     exif: ExifOption = Exif.REFUSE,
     truncate: TruncateOption = False,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
     device: DeviceOption = Device.CPU,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
+    resume: ResumeOption = False,
     overrides: SetOption = None,
 ) -> None:
     """Make ground truth for photos with fittings.
@@ -131,7 +143,8 @@ def labels(
     if names is not None:
         sections["labels"] = [name.strip() for name in names.split(",") if name.strip()]
     recipe = recipe_of_options("labels", sections, overrides)
-    run_photo_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
+    options = GenerateOptions(None, workers, choose_device(device), resume, cluster=choose_cluster(scheduler, cluster))
+    run_photo_recipe(fittings.name, recipe, out, options)
     describe_source(source)
     describe_fit(out, max(recipe.size))
     draw_sheet(out, SHEET_SAMPLES)

@@ -19,7 +19,17 @@ from synthgen.cli.labels import (
     TruncateOption,
     describe_source,
 )
-from synthgen.cli.options import Device, DeviceOption, SetOption, WorkersOption, choose_device
+from synthgen.cli.options import (
+    ClusterOption,
+    Device,
+    DeviceOption,
+    ResumeOption,
+    SchedulerOption,
+    SetOption,
+    WorkersOption,
+    choose_cluster,
+    choose_device,
+)
 from synthgen.cli.source_sheet import draw_sheet
 
 DEFAULT_YAWS = "-60,-40,-20,0,20,40,60"
@@ -47,8 +57,10 @@ def profile(
     exif: ExifOption = Exif.REFUSE,
     truncate: TruncateOption = False,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
     device: DeviceOption = Device.CPU,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
+    resume: ResumeOption = False,
     overrides: SetOption = None,
 ) -> None:
     """Turn the heads of photos out of the picture plane (300W-LP's face profiling), with every label.
@@ -85,7 +97,8 @@ def profile(
         "profile": {**angles, "relative": relative, "flip": flip},
     }
     recipe = recipe_of_options("profile", sections, overrides)
-    run_photo_recipe(fittings.name, recipe, out, GenerateOptions(None, workers, choose_device(device), resume))
+    options = GenerateOptions(None, workers, choose_device(device), resume, cluster=choose_cluster(scheduler, cluster))
+    run_photo_recipe(fittings.name, recipe, out, options)
     describe_source(source)
     draw_sheet(out, SHEET_SAMPLES)
     put(str(out))

@@ -18,7 +18,18 @@ from synthgen.cli.labels import (
     TruncateOption,
     describe_source,
 )
-from synthgen.cli.options import CountOption, Device, DeviceOption, SetOption, WorkersOption, choose_device
+from synthgen.cli.options import (
+    ClusterOption,
+    CountOption,
+    Device,
+    DeviceOption,
+    ResumeOption,
+    SchedulerOption,
+    SetOption,
+    WorkersOption,
+    choose_cluster,
+    choose_device,
+)
 from synthgen.cli.source_sheet import draw_sheet
 
 if TYPE_CHECKING:
@@ -78,8 +89,10 @@ def video(
     truncate: TruncateOption = False,
     count: CountOption = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    cluster: ClusterOption = None,
     device: DeviceOption = Device.CPU,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
+    resume: ResumeOption = False,
     preview: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +125,8 @@ def video(
         "video": {"frames": frames, "motion": motion.value, "flow": flow.value},
     }
     recipe = recipe_of_options("video", sections, overrides)
-    run_photo_recipe(source.name, recipe, out, GenerateOptions(count, workers, choose_device(device), resume))
+    options = GenerateOptions(count, workers, choose_device(device), resume, cluster=choose_cluster(scheduler, cluster))
+    run_photo_recipe(source.name, recipe, out, options)
     describe_source(stills)
     show_clips(out, preview)
     put(str(out))
