@@ -13,8 +13,9 @@ from PIL import Image
 from synthgen.asset_io.cache import DEFAULT_CACHE_BYTES, ByteCache
 from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files
 from synthgen.asset_io.coco import check_files, read_coco
-from synthgen.asset_io.images import IMAGE_SUFFIXES, check_images, read_image_reduced, resize_crop
+from synthgen.asset_io.images import IMAGE_SUFFIXES, read_image_reduced, report_unusable, resize_crop
 from synthgen.asset_io.procedural_background import render_procedural
+from synthgen.asset_io.replacement import UsablePick, picked, usable_pick
 from synthgen.core.errors import AssetError
 
 FLAT_KINDS = ("gray", "colour")
@@ -89,9 +90,11 @@ class Backgrounds:
             return pixels
         if self.spec.kind == "procedural":
             return render_procedural(choice.seed, size)
-        name = self.names[min(int(choice.pick * self.count), self.count - 1)]
-        picture = self._cache.find(name, partial(self._load, name))
-        return crop_picture(picture, choice, size)
+        return crop_picture(self._picture(picked(choice.pick, self.count)), choice, size)
+
+    def usable_pick(self, pick: float) -> UsablePick:
+        """The pick of a picture that can be read, see asset_io.replacement. Raises AssetError when none is found."""
+        return usable_pick(pick, self.count, self._picture) if self.count else UsablePick(pick, 0)
 
     def assets(self) -> list[AssetRecord]:
         """The folder as one record, and the annotation file. Reads every picture once, to hash it."""
@@ -104,6 +107,10 @@ class Backgrounds:
             digest = files_sha256(path.parent, [path.name])
             records.append(AssetRecord(f"{kind}:annotations", str(path), digest, folder_licence(path.parent)))
         return records
+
+    def _picture(self, number: int) -> Image.Image:
+        name = self.names[number]
+        return self._cache.find(name, partial(self._load, name))
 
     def _load(self, name: str) -> Image.Image:
         zoom = min(max(self.spec.largest_zoom, 1.0), MOST_ZOOM_KEPT)
@@ -126,8 +133,9 @@ def open_backgrounds(
     """Backgrounds ready to render pictures of about `size` = (H, W).
 
     size: what pictures are kept for; rendering at another size works, with the detail of this one.
-    check: look at the header of every picture first. A process whose parent has done so may pass False.
-    Raises AssetError for a missing or empty folder, and one that lists every unusable picture.
+    check: look at the header of every picture first, and log a list of the unusable ones, which other pictures will
+    replace. A process whose parent has done so may pass False.
+    Raises AssetError for a missing or empty folder, and one that lists every picture when none can be used.
     """
     if spec.kind not in KINDS:
         raise AssetError(f"background kind {spec.kind!r} is unknown; expected one of {', '.join(KINDS)}")
@@ -138,7 +146,7 @@ def open_backgrounds(
             raise AssetError(f"background kind {spec.kind} needs a folder of images")
         names, licence = _coco_names(spec) if spec.kind == "coco" else _folder_names(spec.images)
         if check:
-            check_images(spec.images, names, "background pictures")
+            report_unusable(spec.images, names, "background pictures")
     cache = ByteCache[Image.Image](cache_bytes, lambda image: image.width * image.height * _BYTES_PER_PIXEL)
     return Backgrounds(spec, tuple(names), licence, size, cache)
 

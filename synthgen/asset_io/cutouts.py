@@ -11,8 +11,9 @@ from PIL import Image
 from synthgen.asset_io.cache import ByteCache
 from synthgen.asset_io.catalogue import AssetRecord, file_sha256, files_sha256, folder_licence
 from synthgen.asset_io.coco import CocoAnnotation, check_files, read_coco
-from synthgen.asset_io.images import check_images, read_image
+from synthgen.asset_io.images import read_image, report_unusable
 from synthgen.asset_io.outlines import outline_mask
+from synthgen.asset_io.replacement import UsablePick, picked, usable_pick
 from synthgen.core.errors import AssetError, UnusableAssetError
 
 # Square pixels; smaller things are mush when they are enlarged.
@@ -45,8 +46,11 @@ class Cutouts:
 
         pick: in [0, 1). Raises AssetError when its picture is damaged or its outline does not fit the picture.
         """
-        number = min(int(pick * self.count), self.count - 1)
-        return self._cache.find(number, partial(self._cut, self.shapes[number]))
+        return self._thing(picked(pick, self.count))
+
+    def usable_pick(self, pick: float) -> UsablePick:
+        """The pick of a cut-out that can be made, see asset_io.replacement. Raises AssetError when none is found."""
+        return usable_pick(pick, self.count, self._thing)
 
     def assets(self) -> list[AssetRecord]:
         """The pictures in use as one record, and the annotation file."""
@@ -60,6 +64,9 @@ class Cutouts:
                 folder_licence(Path(self.annotations).parent),
             ),
         ]
+
+    def _thing(self, number: int) -> Pixels:
+        return self._cache.find(number, partial(self._cut, self.shapes[number]))
 
     def _cut(self, shape: CocoAnnotation) -> Pixels:
         name = self.files[shape.image_id]
@@ -88,8 +95,9 @@ def open_cutouts(
 ) -> Cutouts:
     """Cut-outs of the single things (no crowds) of a COCO instances file with at least `min_area` square pixels.
 
-    check: look at the header of every picture first. A process whose parent has done so may pass False.
-    Raises AssetError for missing files, an unusable picture, or when no thing is large enough.
+    check: look at the header of every picture first, and log a list of the unusable ones, whose things others will
+    replace. A process whose parent has done so may pass False.
+    Raises AssetError for missing files, when no picture can be used, or when no thing is large enough.
     """
     index = read_coco(annotations, min_area)
     shapes = tuple(
@@ -102,7 +110,7 @@ def open_cutouts(
     used = {shape.image_id for shape in shapes}
     check_files(index, images, used)
     if check:
-        check_images(images, sorted(index.files[number] for number in used), "pictures with cut-outs")
+        report_unusable(images, sorted(index.files[number] for number in used), "pictures with cut-outs")
     cache = ByteCache[Pixels](CACHE_BYTES, lambda pixels: pixels.nbytes)
     return Cutouts(images, annotations, shapes, index.files, index.licence, cache)
 

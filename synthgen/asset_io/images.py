@@ -6,6 +6,7 @@ without transparency. Colour profiles and EXIF orientation are not applied: anno
 """
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 Pixels = NDArray[np.uint8]
 
+_LOG = logging.getLogger(__name__)  # printed to stderr where a program has set up nothing else
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BIT_DEPTH_AT = 24
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -50,12 +53,23 @@ def check_image(path: str | Path) -> str | None:
         return _system_problem(error)
 
 
-def check_images(folder: str | Path, names: Sequence[str], what: str) -> None:
-    """Raises one AssetError that lists every unusable file among `names` below `folder`; `what` they are, in plural."""
-    problems = [(name, check_image(Path(folder) / name)) for name in names]
-    bad = [f"{name}: {problem}" for name, problem in problems if problem is not None]
+def report_unusable(folder: str | Path, names: Sequence[str], what: str, silent: bool = False) -> frozenset[str]:
+    """Those of `names` below `folder` that cannot be used, judged by their headers; `what` they are, in plural.
+
+    They are listed in one warning of the log, because others take their place, unless `silent`.
+    Raises AssetError with the list when nothing is left.
+    """
+    problems = {name: check_image(Path(folder) / name) for name in names}
+    bad = [f"{name}: {problem}" for name, problem in problems.items() if problem is not None]
     if bad:
-        raise problems_error(f"{folder}: {len(bad)} of {len(names)} {what} cannot be used; repair or remove them", bad)
+        error = problems_error(
+            f"{folder}: {len(bad)} of {len(names)} {what} cannot be used; repair or remove them", bad
+        )
+        if len(bad) == len(names):
+            raise error
+        if not silent:
+            _LOG.warning("warning: %s\nUntil then other ones take their place.", error)
+    return frozenset(name for name, problem in problems.items() if problem is not None)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

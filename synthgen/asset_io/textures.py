@@ -10,7 +10,8 @@ from PIL import Image
 
 from synthgen.asset_io.cache import DEFAULT_CACHE_BYTES, ByteCache
 from synthgen.asset_io.catalogue import AssetRecord, files_sha256, folder_licence, list_files
-from synthgen.asset_io.images import IMAGE_SUFFIXES, check_images, image_size, read_image_reduced, resize_crop
+from synthgen.asset_io.images import IMAGE_SUFFIXES, image_size, read_image_reduced, report_unusable, resize_crop
+from synthgen.asset_io.replacement import UsablePick, picked, usable_pick
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 1024
 
@@ -36,14 +37,21 @@ class Textures:
 
         pick: in [0, 1). Raises AssetError, naming the file, when a texture turns out to be damaged.
         """
-        name = self.names[min(int(pick * self.count), self.count - 1)]
-        return self._cache.find(name, partial(self._read, name))
+        return self._texture(picked(pick, self.count))
+
+    def usable_pick(self, pick: float) -> UsablePick:
+        """The pick of a texture that can be read, see asset_io.replacement. Raises AssetError when none is found."""
+        return usable_pick(pick, self.count, self._texture)
 
     def assets(self) -> list[AssetRecord]:
         """The folder as one record. Reads every texture once, to hash it."""
         return [
             AssetRecord("albedo:textures", self.root, files_sha256(self.root, self.names), folder_licence(self.root))
         ]
+
+    def _texture(self, number: int) -> Pixels:
+        name = self.names[number]
+        return self._cache.find(name, partial(self._read, name))
 
     def _read(self, name: str) -> Pixels:
         pixels = read_image_reduced(Path(self.root) / name, self.side, self.side)
@@ -54,15 +62,16 @@ class Textures:
         return pixels
 
 
-def open_textures(folder: str, cache_bytes: int = DEFAULT_CACHE_BYTES) -> Textures:
+def open_textures(folder: str, cache_bytes: int = DEFAULT_CACHE_BYTES, check: bool = True) -> Textures:
     """The textures of a folder, at any depth.
 
-    The side is the largest power of two within 64 to 1024 that the largest texture fills.
-    Raises AssetError for a missing or empty folder, and one that lists every unusable image.
+    The side is the largest power of two within 64 to 1024 that the largest usable texture fills.
+    check: log a list of the unusable ones, which others will replace.
+    Raises AssetError for a missing or empty folder, and one that lists every image when none can be used.
     """
     names = list_files(folder, IMAGE_SUFFIXES)
-    check_images(folder, names, "textures")
-    largest = max(max(image_size(Path(folder) / name)) for name in names)
+    unusable = report_unusable(folder, names, "textures", silent=not check)
+    largest = max(max(image_size(Path(folder) / name)) for name in names if name not in unusable)
     side = SMALLEST_SIDE
     while 2 * side <= min(largest, LARGEST_SIDE):
         side *= 2

@@ -9,6 +9,7 @@ import typer
 
 import synthgen
 from synthgen.cli import (
+    assets,
     demo,
     env,
     export,
@@ -45,6 +46,9 @@ app = typer.Typer(
 model_app = typer.Typer(
     help="Morphable models: import, describe, look at.", no_args_is_help=True, context_settings=CONTEXT
 )
+asset_app = typer.Typer(
+    help="Backgrounds, textures, lights and photos of a recipe.", no_args_is_help=True, context_settings=CONTEXT
+)
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
@@ -64,6 +68,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export.export,
     "env": env.env,
 }
+ASSET_COMMANDS: dict[str, Callable[..., None]] = {"check": assets.check}
 MODEL_COMMANDS: dict[str, Callable[..., None]] = {
     "import": model.import_model,
     "info": model.info,
@@ -90,7 +95,10 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(with_exit_codes(_command))
 for _name, _command in MODEL_COMMANDS.items():
     model_app.command(_name)(with_exit_codes(_command))
+for _name, _command in ASSET_COMMANDS.items():
+    asset_app.command(_name)(with_exit_codes(_command))
 app.add_typer(model_app, name="model")
+app.add_typer(asset_app, name="assets")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,6 +32,10 @@ EMPTY_FLOAT = float("nan")
 # differ in the last bits.
 BLOCK = 32
 
+# No face is this many standard deviations from the mean: recipes that draw further are refused, samples that do anyway
+# are drawn again. (Fittings of real photos stay within 10.)
+LARGEST_COEFFICIENT = 20.0
+
 # densereg's depth in [0, 1] is clip((depth + DENSEREG_NEAR) / DENSEREG_RANGE, 0, 1).
 DENSEREG_NEAR_MM = 150.0
 DENSEREG_RANGE_MM = 300.0

@@ -41,8 +41,9 @@ MOST_SHARDS = 20_000_000
 # Candidates that a sample tries in place of an unusable picture. Were half of a folder damaged, one sample in 10^6
 # would find none.
 MOST_REPLACEMENTS = 20
-# Scenes that a sample draws until one can be rendered; see sampling/sampler.py.
-MOST_SCENE_TRIES = 20
+# Scenes that a sample draws until one can be rendered; see sampling/sampler.py. A recipe of which one scene in four can
+# be rendered fails for one sample in 10^12.
+MOST_SCENE_TRIES = 100
 
 # --- pictures ------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,11 @@ class Stream(IntEnum):
 # The target view of a pair and the further faces of a picture draw from streams of their own, this far apart.
 STREAMS_PER_FACE = 100
 STREAMS_PER_VIEW = 1000
+# A scene that cannot be rendered is drawn again from streams this much further on: try 1 has the keys 10000 and up.
+STREAMS_PER_TRY = 10_000
+
+# Second words of the keys of `rng_from_key`, one for each use. Part of the dataset format, like the streams.
+SURFACE_KEY, POLYGON_KEY, REPLACEMENT_KEY = 0, 1, 2
 
 # Constants of NumPy's SeedSequence, whose algorithm is fixed by NumPy's policy on reproducible streams.
 _POOL_WORDS = 4
@@ -42,15 +47,18 @@ _BLOCK = 64
 Words = NDArray[np.uint32]
 
 
-def rng(seed: int, index: int, stream: Stream, view: int = 0, face: int = 0) -> np.random.Generator:
+def rng(seed: int, index: int, stream: Stream, view: int = 0, face: int = 0, attempt: int = 0) -> np.random.Generator:
     """A generator that depends on its arguments alone.
 
-    seed: the recipe's seed, 0 included; index: the sample's number; view: 0 source, 1 target; face: 0 is the main face.
-    Equal to Philox(SeedSequence(seed, spawn_key=(index, key))), where `key` numbers stream, face and view; NumPy takes
-    21 us to hash that for one generator, the keys of many together leave 4 us. Raises ValueError for negative numbers.
+    seed: the recipe's seed, 0 included; index: the sample's number; view: 0 source, 1 target; face: 0 is the main face;
+    attempt: 0, and more for scenes that are drawn again.
+    Equal to Philox(SeedSequence(seed, spawn_key=(index, key))), where `key` numbers stream, face, view and attempt;
+    NumPy takes 21 us to hash that for one generator, the keys of many together leave 4 us. Raises ValueError for
+    negative numbers.
     """
     block, row = divmod(index, _BLOCK)
-    key = _stream_keys(seed, block, STREAMS_PER_FACE * face + STREAMS_PER_VIEW * view)[row, stream]
+    offset = STREAMS_PER_FACE * face + STREAMS_PER_VIEW * view + STREAMS_PER_TRY * attempt
+    key = _stream_keys(seed, block, offset)[row, stream]
     return _generator(key)
 
 

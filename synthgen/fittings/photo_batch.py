@@ -8,10 +8,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.asset_io.catalogue import NOT_STATED, AssetRecord, file_sha256, files_sha256, folder_licence
+from synthgen.asset_io.catalogue import (
+    NOT_STATED,
+    AssetRecord,
+    file_sha256,
+    files_sha256,
+    folder_licence,
+    problems_error,
+)
 from synthgen.asset_io.photos import Border, Orientation, photo_size, read_mask, read_photo, warp_photo
 from synthgen.core.errors import AssetError, UsageError
 from synthgen.fittings.augment import Augmentation, augmentation_similarity, draw_rectangles
+from synthgen.fittings.coefficients import KeyNames, find_problems
 from synthgen.fittings.fitting import FittingSet, fitting_cameras
 from synthgen.fittings.fitting_file import load_fittings
 from synthgen.fittings.photo_crop import picture_similarities
@@ -73,6 +81,10 @@ def open_photos(recipe: Recipe, model: MorphableModel, check: bool = True) -> Ph
     folder = path.parent if section.photos is None else Path(section.photos)
     fittings = load_fittings(path)
     _check_model(path, fittings, model)
+    problems = find_problems(fittings, model, KeyNames())
+    if problems:
+        reasons = [f"{fittings.names[row]}: {reason}" for row, reason in sorted(problems.items())]
+        raise problems_error(f"{path}: {len(reasons)} of {len(fittings)} fittings cannot be rendered", reasons)
     if check:
         for name, size in dict(zip(fittings.photos, fittings.sizes, strict=True)).items():
             _check_size(folder / name, photo_size(folder / name, section.orientation), size)

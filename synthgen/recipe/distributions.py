@@ -291,40 +291,6 @@ Distribution = Annotated[
 ]
 
 
-class Within:
-    """Validator that refuses a distribution that can leave [low, high]."""
-
-    def __init__(self, low: float, high: float, whole: bool = False) -> None:
-        self.low, self.high, self.whole = low, high, whole
-
-    def __call__(self, value: "Distribution") -> "Distribution":
-        """`value` itself. Raises the recipe's problem when a draw may fall outside, or be no whole number."""
-        low, high = value.bounds()
-        if low < self.low or high > self.high:
-            hint = "; use truncated_normal or uniform" if math.isinf(low) or math.isinf(high) else ""
-            raise problem(
-                "must stay within [{low}, {high}], but can be anything from {drawn_low} to {drawn_high}{hint}",
-                low=_short(self.low), high=_short(self.high),
-                drawn_low=_short(low), drawn_high=_short(high), hint=hint,
-            )  # fmt: skip
-        if self.whole:
-            for number in _listed_values(value):
-                if number != round(number):
-                    raise problem("must be a whole number, got {number}", number=_short(number))
-        return value
-
-
-def _listed_values(value: "Distribution") -> tuple[float, ...]:
-    """The values that a recipe writes down one by one; a density is rounded by the sampler instead."""
-    if isinstance(value, Constant):
-        return (value.value,)
-    if isinstance(value, Choice):
-        return value.values
-    if isinstance(value, Mixture):
-        return tuple(number for component in value.components for number in _listed_values(component))
-    return ()
-
-
 def _normal_cdf(value: float) -> float:
     """Standard normal cdf, exact in the lower tail."""
     return 0.5 * math.erfc(-value / math.sqrt(2.0))

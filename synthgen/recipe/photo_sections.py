@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from synthgen.core.limits import MOST_FRAMES, MOST_RECTANGLES
-from synthgen.recipe.distributions import Constant, Distribution, Uniform, Within
+from synthgen.recipe.distributions import Constant, Distribution, Uniform
+from synthgen.recipe.ranges import Believable, Within
 from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem
 
 Turn = Annotated[Number, Field(ge=-90, le=90)]
@@ -52,7 +53,7 @@ class Augment(Section):
 
     copies: Annotated[Integer, Field(ge=1, le=100_000)] = 1
     scale: Annotated[Distribution, AfterValidator(Within(0.05, 20))] = Constant(value=1.0)
-    rotation_deg: Distribution = Constant(value=0.0)
+    rotation_deg: Annotated[Distribution, AfterValidator(Believable(-720, 720))] = Constant(value=0.0)
     translation: Annotated[Distribution, AfterValidator(Within(-10, 10))] = Constant(value=0.0)
     rectangles: Annotated[Distribution, AfterValidator(Within(0, MOST_RECTANGLES, whole=True))] = Constant(value=0.0)
     rectangle_size: Annotated[Distribution, AfterValidator(Within(0, 2))] = Uniform(low=0.1, high=0.4)

@@ -21,15 +21,17 @@ from synthgen.core.label_spec import (
     PARAMETER_LABELS,
     labels_of_kind,
 )
-from synthgen.core.limits import MOST_FACES, MOST_SAMPLES, MOST_SHARD_SAMPLES, MOST_SIDE
-from synthgen.recipe.distributions import Constant, Distribution, Normal, Within
+from synthgen.core.limits import MOST_FACES, MOST_SAMPLES, MOST_SHARD_SAMPLES, MOST_SHARDS, MOST_SIDE
+from synthgen.recipe.distributions import Constant, Distribution, Normal
 from synthgen.recipe.photo_sections import Augment, Crop, FittingsSource, Profile, Video
+from synthgen.recipe.ranges import Within
 from synthgen.recipe.section import Integer, Section, problem
 from synthgen.recipe.sections import (
     ActionsExpression,
     Albedo,
     Background,
     Camera,
+    Coefficient,
     Expression,
     Flow,
     GrayBackground,
@@ -102,7 +104,7 @@ class Recipe(Section):
     count: Annotated[Annotated[Integer, Field(ge=1, le=MOST_SAMPLES)] | None, Field(validate_default=True)] = None
     size: tuple[Side, Side]  # height, width
     model: Model = ProceduralModel()
-    identity: Distribution = Normal(stddev=1.0)
+    identity: Coefficient = Normal(stddev=1.0)
     expression: Expression = ActionsExpression()
     camera: Camera = PerspectiveCamera()
     pose: Pose = Pose()
@@ -132,6 +134,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        if self.count is not None and -(-self.count // self.shard_size) > MOST_SHARDS:
+            raise problem("count makes more than {most} shards of this size", key="shard_size", most=MOST_SHARDS)
         if self.profile is not None and self.augment != Augment():
             raise problem("profile and augment exclude each other", key="augment")
         return self

@@ -7,12 +7,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from synthgen.core.conventions import LARGEST_COEFFICIENT
 from synthgen.core.limits import MOST_OCCLUDERS
-from synthgen.recipe.distributions import Choice, Constant, Distribution, Normal, TruncatedNormal, Uniform, Within
+from synthgen.recipe.distributions import Choice, Constant, Distribution, Normal, TruncatedNormal, Uniform
+from synthgen.recipe.ranges import Believable, Within
 from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem, tag
 from synthgen.recipe.suggest import suggestion
 
 Share = Annotated[Distribution, AfterValidator(Within(0, 1))]
+# Two whole turns either way; more is a number in another unit.
+Angle = Annotated[Distribution, AfterValidator(Believable(-720, 720))]
+# Sides of the picture: far enough that no part of the face is seen.
+Shift = Annotated[Distribution, AfterValidator(Believable(-2, 2))]
+Coefficient = Annotated[Distribution, AfterValidator(Believable(-LARGEST_COEFFICIENT, LARGEST_COEFFICIENT))]
 Amount = Annotated[Distribution, AfterValidator(Within(0, 255))]
 
 
@@ -93,7 +100,7 @@ class GaussianExpression(Section):
     """Independent coefficients of the model's 10-component expression basis, in standard deviations."""
 
     mode: Literal["gaussian"] = "gaussian"
-    coefficients: Distribution = Normal(stddev=1.0)
+    coefficients: Coefficient = Normal(stddev=1.0)
 
     @model_validator(mode="before")
     @classmethod
@@ -148,10 +155,10 @@ class Pose(Section):
     face's frontal 68-landmark box as a fraction of the image height (0.707 is the crop of 3DDFA).
     """
 
-    yaw_deg: Distribution = TruncatedNormal(stddev=30.0, low=-90.0, high=90.0)
-    pitch_deg: Distribution = TruncatedNormal(stddev=10.0, low=-40.0, high=40.0)
-    roll_deg: Distribution = TruncatedNormal(stddev=10.0, low=-45.0, high=45.0)
-    translation: Distribution = TruncatedNormal(stddev=0.03, low=-0.15, high=0.15)
+    yaw_deg: Angle = TruncatedNormal(stddev=30.0, low=-90.0, high=90.0)
+    pitch_deg: Angle = TruncatedNormal(stddev=10.0, low=-40.0, high=40.0)
+    roll_deg: Angle = TruncatedNormal(stddev=10.0, low=-45.0, high=45.0)
+    translation: Shift = TruncatedNormal(stddev=0.03, low=-0.15, high=0.15)
     scale: Annotated[Distribution, AfterValidator(Within(0.02, 20))] = Uniform(low=0.55, high=0.75)
 
 
@@ -165,7 +172,7 @@ class Light(Section):
     """
 
     source: FilePath = "builtin"
-    rotation_deg: Distribution = Uniform(low=0.0, high=360.0)
+    rotation_deg: Angle = Uniform(low=0.0, high=360.0)
     intensity: Annotated[Distribution, AfterValidator(Within(0, 1000))] = Constant(value=1.0)
 
 

@@ -80,14 +80,15 @@ def _head_assets(section: Model, model: MorphableModel, device: str) -> HeadAsse
 def open_assets(recipe: Recipe, device: str, check: bool = True) -> RenderAssets:
     """Load and check everything a recipe names.
 
-    check: look at the header of every picture of a folder; a process whose parent has done so may pass False.
+    check: look at the header of every picture of a folder, and log a list of those that others will replace; a process
+    whose parent has done so may pass False.
     Raises AssetError or ModelError, naming the file and key.
     """
     # Folders first: they fail fast, and the model takes seconds.
     lights = open_lights(recipe.light.source)
-    backgrounds = open_backgrounds(_background_spec(recipe), recipe.size, check=check)
-    textures = open_textures(recipe.albedo.textures) if isinstance(recipe.albedo, TextureAlbedo) else None
-    cutouts = _open_cutouts(recipe)
+    backgrounds = open_backgrounds(background_spec(recipe), recipe.size, check=check)
+    textures = open_textures(recipe.albedo.textures, check=check) if isinstance(recipe.albedo, TextureAlbedo) else None
+    cutouts = _open_cutouts(recipe, check)
     painted = _painted_model(recipe.model, _file_state(recipe.model))
     head = _head_assets(recipe.model, painted.model, device)
     records = light_assets(recipe.light.source) + list(head.records)
@@ -151,7 +152,8 @@ def texel_edge_mm(template: Template, mean: NDArray[np.float32], texture_size: i
     return float(np.sqrt(surface / area) / texture_size)
 
 
-def _background_spec(recipe: Recipe) -> BackgroundSpec:
+def background_spec(recipe: Recipe) -> BackgroundSpec:
+    """Where the backgrounds of a recipe come from."""
     section = recipe.background
     if section.kind not in ("folder", "coco"):
         return BackgroundSpec(section.kind)
@@ -161,8 +163,8 @@ def _background_spec(recipe: Recipe) -> BackgroundSpec:
     return BackgroundSpec("coco", section.images, section.annotations, section.skip_people, largest)
 
 
-def _open_cutouts(recipe: Recipe) -> Cutouts | None:
+def _open_cutouts(recipe: Recipe, check: bool) -> Cutouts | None:
     section = recipe.occluders
     if "cutout" not in section.kinds or section.images is None or section.annotations is None:
         return None
-    return open_cutouts(section.images, section.annotations)
+    return open_cutouts(section.images, section.annotations, check=check)

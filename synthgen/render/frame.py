@@ -13,12 +13,14 @@ from synthgen.core.conventions import BLOCK
 from synthgen.core.errors import LabelError, UsageError
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.derived import derive_labels, template_arrays
+from synthgen.dataset.layout import label_of
 from synthgen.dataset.sample import Sample
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import RenderAssets, open_assets
 from synthgen.render.labelling import Arrays, Labelled, label_view
 from synthgen.render.pair import label_pair
 from synthgen.render.parameters import scene_parameters
+from synthgen.render.usable_scene import usable_scene
 from synthgen.render.view import View, ViewOptions, render_view
 from synthgen.sampling.sampler import sample_scene
 from synthgen.sampling.scene import SceneParams
@@ -46,7 +48,8 @@ class Renderer:
 
     def _render(self, block: int, names: Sequence[str]) -> list[Sample]:
         indices = range(block * BLOCK, (block + 1) * BLOCK)
-        scenes = [sample_scene(self.recipe, self.assets.model, self.assets.box, index) for index in indices]
+        drawn = (sample_scene(self.recipe, self.assets.model, self.assets.box, index) for index in indices)
+        scenes = [tuple(usable_scene(view, self.assets) for view in views) for views in drawn]
         keep_layers = any(name in INTRINSIC_LAYERS for name in names)
         options = ViewOptions(self.recipe.sensor.supersampling, keep_layers, self.recipe.other_faces == "label")
         views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
@@ -130,9 +133,10 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_finite(sample: Sample) -> None:
-    """Raise LabelError when a coefficient or landmark of a sample is not finite: nothing of it may be stored."""
-    always_finite = ("coeffs", "landmarks_2d", "landmarks_3d", "camera_from_world")
+    """Raise LabelError when a label without an empty value is not finite: nothing of the sample may be stored.
+
+    Labels with one, planes among them, are judged by their codec: it takes NaN where there is nothing, and no more.
+    """
     for name, array in sample.arrays.items():
-        checked = name.endswith(always_finite) and "other_" not in name
-        if checked and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not label_of(name).empty and not np.isfinite(array).all():
             raise LabelError(f"sample {sample.index}: {name} is not finite; check the recipe's distributions")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from synthgen.core.conventions import CAMERA_FROM_WORLD
+from synthgen.core.errors import LabelError
 from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import rotation_from_euler
 from synthgen.morphable.model import MorphableModel
@@ -73,6 +74,24 @@ def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBo
     first_face = np.cumsum([0, *(len(scene.faces) for scene in scenes)])
     cameras = _cameras(faces, owner, box, tensors.mean.device)
     return evaluate_heads((identity, expression), cameras, tensors, first_face)
+
+
+def check_vertices(heads: Heads, scenes: Sequence[SceneParams]) -> None:
+    """Raises LabelError, naming the sample, when a head has a vertex that is not finite, before anything is drawn.
+
+    A sum tells: it is not finite when one of its terms is not.
+    """
+    for vertices, what in ((heads.vertices_camera, "posed"), (heads.vertices_image, "projected")):
+        if bool(torch.isfinite(vertices.sum())):
+            continue
+        finite = torch.isfinite(vertices).all(dim=2).all(dim=1).cpu().numpy()
+        if finite.all():  # a sum of large terms
+            continue
+        picture = int(np.searchsorted(heads.first_face, int(np.argmin(finite)), "right")) - 1
+        raise LabelError(
+            f"sample {scenes[picture].index}: a {what} vertex of its head is not finite; check identity, expression, "
+            "camera and pose of the recipe, and the model file"
+        )
 
 
 def evaluate_vertices(coefficients: tuple[np.ndarray, np.ndarray], tensors: ModelTensors) -> torch.Tensor:

@@ -48,6 +48,8 @@ def scene_parameters(scene: SceneParams, assets: RenderAssets) -> dict[str, Any]
     }
     if assets.textures is not None:
         parameters["texture_file"] = _picked(assets.textures.names, face.texture)
+    # Absent where nothing was rejected, so that the bytes of a sample do not tell how rare that is.
+    parameters |= {f"{what}_rejected": count for what, count in scene.rejected.items()}
     return parameters
 
 

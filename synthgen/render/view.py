@@ -12,7 +12,7 @@ from synthgen.raster.normals import vertex_normals
 from synthgen.raster.rasterize import rasterize
 from synthgen.render.assets import RenderAssets
 from synthgen.render.faces import MergedFaces, merge_faces
-from synthgen.render.heads import Heads, pose_heads
+from synthgen.render.heads import Heads, check_vertices, pose_heads
 from synthgen.sampling.albedo import absorbance
 from synthgen.sampling.scene import FaceParams, SceneParams
 from synthgen.shading.occlude import render_occluders
@@ -58,6 +58,7 @@ class ViewOptions:
 def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: ViewOptions) -> View:
     """The pictures of N scenes of equal size and camera kind, with fragments, normals and masks."""
     heads = pose_heads(scenes, assets.tensors, assets.box)
+    check_vertices(heads, scenes)
     size = scenes[0].size
     geometry = HeadGeometry(
         assets.tensors.triangles,

@@ -1,17 +1,20 @@
 """(recipe, index) -> SceneParams: the only place that turns distributions into numbers."""
 
+from dataclasses import dataclass, replace
 from math import radians
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core.limits import MOST_FACES
+from synthgen.core.errors import LabelError
+from synthgen.core.limits import MOST_FACES, MOST_SCENE_TRIES
 from synthgen.core.seeds import Stream, rng
 from synthgen.morphable.model import MorphableModel
 from synthgen.recipe.schema import Recipe
 from synthgen.recipe.sections import PerspectiveCamera
 from synthgen.sampling.albedo import sample_skin
 from synthgen.sampling.background import sample_background
+from synthgen.sampling.believable import scene_problem
 from synthgen.sampling.expression import sample_expression
 from synthgen.sampling.occluder import sample_occluders
 from synthgen.sampling.placement import FaceBox
@@ -26,27 +29,55 @@ OTHER_FACE_TRIES = 8
 def sample_scene(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int) -> tuple[SceneParams, ...]:
     """The scene of each view of sample `index`: one for `images`, source and target for `pairs`.
 
-    box: placement.mean_face_box(model). Every number depends on (recipe, index) alone.
+    box: placement.mean_face_box(model). Every number depends on (recipe, index) alone: a view that cannot be rendered
+    is drawn again from streams of its own (core.seeds), at most MOST_SCENE_TRIES times.
+    Raises LabelError, naming the sample and the key of the recipe, when all of them fail.
     """
     views = 2 if recipe.kind == "pairs" else 1
     return tuple(_sample_view(recipe, model, box, index, view) for view in range(views))
 
 
 def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int, view: int) -> SceneParams:
-    height, width = recipe.size
+    problem: str | None = None
+    for attempt in range(MOST_SCENE_TRIES):
+        scene = _draw_view(_Draw(recipe, model, box, index, view, attempt))
+        problem = scene_problem(scene, box)
+        if problem is None:
+            return replace(scene, rejected={"scene": attempt}) if attempt else scene
+    raise LabelError(
+        f"sample {index}: none of {MOST_SCENE_TRIES} scenes can be rendered; the last: {problem}; change the recipe"
+    )
 
-    def stream(name: Stream, face: int = 0) -> np.random.Generator:
-        return rng(recipe.seed, index, name, view, face)
+
+@dataclass(frozen=True)
+class _Draw:
+    """One try at one view of a sample."""
+
+    recipe: Recipe
+    model: MorphableModel
+    box: FaceBox
+    index: int
+    view: int
+    attempt: int
+
+    def stream(self, name: Stream, face: int = 0) -> np.random.Generator:
+        """The generator of a stream of this try."""
+        return rng(self.recipe.seed, self.index, name, self.view, face, self.attempt)
+
+
+def _draw_view(draw: _Draw) -> SceneParams:
+    recipe, box, index, stream = draw.recipe, draw.box, draw.index, draw.stream
+    height, width = recipe.size
 
     focal = None
     if isinstance(recipe.camera, PerspectiveCamera):
         focal = recipe.camera.focal.draw(stream(Stream.CAMERA))
-    faces = [_sample_face(recipe, model, box, index, view)]
+    faces = [_sample_face(draw)]
     if recipe.faces.bounds()[1] > 1:
         faces_rng = stream(Stream.FACES)
         count = min(max(round(recipe.faces.draw(faces_rng)), 1), MOST_FACES)
         for number in range(1, count):
-            other = _sample_face(recipe, model, box, index, view, number)
+            other = _sample_face(draw, number)
             faces.append(_stand_aside(other, faces[0], box, (height, width), faces_rng))
     return SceneParams(
         index=index,
@@ -60,12 +91,11 @@ def _sample_view(recipe: Recipe, model: MorphableModel, box: FaceBox, index: int
     )
 
 
-def _sample_face(
-    recipe: Recipe, model: MorphableModel, box: FaceBox, index: int, view: int, face: int = 0
-) -> FaceParams:
+def _sample_face(draw: _Draw, face: int = 0) -> FaceParams:
     def stream(name: Stream) -> np.random.Generator:
-        return rng(recipe.seed, index, name, view, face)
+        return draw.stream(name, face)
 
+    recipe, model, box = draw.recipe, draw.model, draw.box
     height, width = recipe.size
     pose_rng = stream(Stream.POSE)
     pose = recipe.pose

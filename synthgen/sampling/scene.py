@@ -1,6 +1,7 @@
 """Everything that decides one picture, before a vertex is computed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -84,7 +85,8 @@ class SensorParams:
 @dataclass(frozen=True)
 class SceneParams:
     """One picture of sample `index`. `focal`: image heights for perspective, None for scaled orthographic. The first
-    face is the main one; the others stand behind it."""
+    face is the main one; the others stand behind it. `rejected`: what was drawn in vain before this, by name: "scene",
+    "background", "texture", "cutout"; nothing for nearly all samples."""
 
     index: int
     size: tuple[int, int]
@@ -94,3 +96,4 @@ class SceneParams:
     background: BackgroundParams
     occluders: tuple[OccluderParams, ...]
     sensor: SensorParams
+    rejected: Mapping[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.cutouts import Cutouts, place_cutout
 from synthgen.core.errors import UsageError
-from synthgen.core.seeds import rng_from_key
+from synthgen.core.seeds import POLYGON_KEY, rng_from_key
 
 CORNERS = (5, 9)
 CORNER_RADII = (0.5, 1.0)
@@ -173,7 +173,7 @@ def _covers_polygon(u: Plane, v: Plane, seed: int) -> Mask:
 def polygon_corners(seed: int) -> Plane:
     """(N, 2) float32 corners of a star-shaped polygon within the unit circle, by increasing angle from -pi."""
     # Another key than the surface of the same shape.
-    random = rng_from_key(seed, 1)
+    random = rng_from_key(seed, POLYGON_KEY)
     count = int(random.integers(CORNERS[0], CORNERS[1] + 1))
     angles = (np.arange(count) + 0.8 * random.random(count)) * 2 * pi / count - pi
     radii = random.uniform(*CORNER_RADII, count)

@@ -109,13 +109,15 @@ def test_files_are_sorted_and_pick_reaches_each(tmp_path: Path) -> None:
     assert levels == [10, 20, 30, 30]
 
 
-def test_unusable_pictures_are_listed_together(tmp_path: Path, write_bad: Callable[..., Path]) -> None:
-    folder(tmp_path, good=ramp(40, 60))
+def test_unusable_pictures_are_listed_together(
+    tmp_path: Path, write_bad: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    good = Path(folder(tmp_path, good=ramp(40, 60))) / "good.png"
     for i, problem in enumerate(["cmyk", "sixteen_bit_rgb", "bomb", "truncated_jpeg", "empty"]):
         write_bad(tmp_path, problem, f"bad{i}{'.png' if problem in ('sixteen_bit_rgb', 'bomb') else '.jpg'}")
-    with pytest.raises(AssetError) as caught:
-        open_backgrounds(BackgroundSpec("folder", str(tmp_path)), SIZE)
-    message = str(caught.value)
+    backgrounds = open_backgrounds(BackgroundSpec("folder", str(tmp_path)), SIZE)
+    message = caplog.text
+    assert backgrounds.count == 6
     assert "5 of 6 background pictures" in message and str(tmp_path) in message
     for words in (
         "bad0.jpg: CMYK",
@@ -126,6 +128,12 @@ def test_unusable_pictures_are_listed_together(tmp_path: Path, write_bad: Callab
     ):
         assert words in message
     assert "good" not in message
+    caplog.clear()
+    open_backgrounds(BackgroundSpec("folder", str(tmp_path)), SIZE, check=False)
+    assert not caplog.text
+    good.unlink()
+    with pytest.raises(AssetError, match="5 of 5 background pictures"):
+        open_backgrounds(BackgroundSpec("folder", str(tmp_path)), SIZE)
 
 
 def test_damage_that_only_decoding_shows_names_the_file(tmp_path: Path) -> None:

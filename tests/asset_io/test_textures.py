@@ -47,12 +47,19 @@ def test_limits_of_the_side(tmp_path: Path) -> None:
     assert open_textures(str(tmp_path)).side == 1024
 
 
-def test_bad_files_and_empty_folder(tmp_path: Path, write_bad: Callable[..., Path]) -> None:
+def test_bad_files_and_empty_folder(
+    tmp_path: Path, write_bad: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(AssetError, match="no usable file"):
         open_textures(str(tmp_path))
     save(tmp_path / "a.png", 64, 0)
     write_bad(tmp_path, "rgba", "b.png")
-    with pytest.raises(AssetError, match=r"1 of 2 textures(.|\n)*b\.png: the image has an alpha channel"):
+    textures = open_textures(str(tmp_path))
+    assert "1 of 2 textures" in caplog.text and "b.png: the image has an alpha channel" in caplog.text
+    assert textures.names == ("a.png", "b.png")  # the set of files, and so the hash, is the same on every worker
+    assert textures.usable_pick(0.75) == (0.25, 1) and textures.usable_pick(0.3) == (0.3, 0)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(AssetError, match=r"1 of 1 textures(.|\n)*b\.png: the image has an alpha channel"):
         open_textures(str(tmp_path))
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 import synthgen
 from synthgen.cli import demo
 from synthgen.cli.export import Format
-from synthgen.cli.main import COMMANDS, MODEL_COMMANDS
+from synthgen.cli.main import ASSET_COMMANDS, COMMANDS, MODEL_COMMANDS
 from synthgen.dataset.export import FORMATS
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
@@ -33,9 +33,12 @@ def test_commands_are_those_of_the_readme() -> None:
     generation = {"demo", "validate", "preview", "generate", "status", "verify", "show", "export", "env"}
     assert set(COMMANDS) == generation | photos
     assert set(MODEL_COMMANDS) == {"import", "info", "preview"}
+    assert set(ASSET_COMMANDS) == {"check"}
 
 
-@pytest.mark.parametrize("command", [*[[name] for name in COMMANDS], *[["model", name] for name in MODEL_COMMANDS]])
+@pytest.mark.parametrize(
+    "command", [*[[name] for name in COMMANDS], *[["model", name] for name in MODEL_COMMANDS], ["assets", "check"]]
+)
 def test_help_has_an_example(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.code == 0

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from synthgen.core.conventions import BLOCK
-from synthgen.core.errors import UsageError
+from synthgen.core.errors import LabelError, UsageError
 from synthgen.core.label_spec import LABELS, labels_of_kind
 from synthgen.dataset.codecs import SampleCodec
 from synthgen.dataset.layout import layout_of_recipe
@@ -16,7 +17,7 @@ from synthgen.morphable.template import evaluate_points
 from synthgen.pipeline.renderers import render_sample
 from synthgen.recipe.load import parse_recipe
 from synthgen.recipe.schema import Recipe
-from synthgen.render.frame import Renderer, open_renderer
+from synthgen.render.frame import Renderer, check_finite, open_renderer
 
 IMAGES = """
 kind: images
@@ -193,3 +194,21 @@ def test_two_renderings_of_a_pair_differ_and_share_nothing(renderer: Renderer) -
     sample = Renderer(recipe_of(pairs), renderer.assets)(0)[0]
     assert sample.parameters["source_identity"] != sample.parameters["target_identity"]
     assert sample.arrays["flow"].shape == (48, 48, 2)
+
+
+def test_a_vertex_that_is_not_finite_is_an_error_of_its_sample(renderer: Renderer) -> None:
+    """Before anything is drawn: a NaN in a basis reaches one vertex of the sample that uses the component."""
+    tensors = renderer.assets.tensors
+    basis = tensors.basis.clone()
+    basis[0, 3 * 100] = float("nan")
+    broken = replace(renderer.assets, tensors=replace(tensors, basis=basis))
+    with pytest.raises(LabelError, match="sample 32: a posed vertex of its head is not finite; check identity"):
+        Renderer(recipe_of(), broken)(1)
+
+
+def test_nothing_but_what_the_label_table_allows_is_nan() -> None:
+    arrays = {"landmarks_2d_contour": np.zeros((68, 2), np.float32), "parameters_62": np.full(62, np.nan, np.float32)}
+    check_finite(Sample(3, arrays, {}, {}))
+    for name in ("landmarks_2d_contour", "source_intrinsics", "euler", "identity_coeffs"):
+        with pytest.raises(LabelError, match=f"sample 3: {name} is not finite"):
+            check_finite(Sample(3, {**arrays, name: np.array([0.0, np.inf], np.float32)}, {}, {}))
