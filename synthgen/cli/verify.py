@@ -26,9 +26,11 @@ def verify(
       synthgen verify out/demo
       synthgen verify out/demo --deep --relabel 8
     """
+    from synthgen.cli.check_table import check_table
     from synthgen.pipeline.verify import verify as verify_dataset
 
     report = verify_dataset(dataset, deep, relabel)
+    put(check_table(dataset))
     report.raise_unless_sound()
     how = "every byte read" if deep else "sizes and index hashes"
     again = f", {report.relabelled} samples rendered again" if report.relabelled else ""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from synthgen.asset_io.lighting import Lights
 from synthgen.core.conventions import IGNORED, INVENTED
 from synthgen.geometry.camera import Cameras
-from synthgen.labels.checks import forward_backward_error
 from synthgen.labels.fixed_target import FixedTarget, match_fixed_target, prepare_target
+from synthgen.labels.flow_checks import FlowLabels, flow_checks
 from synthgen.labels.matchability import match_views
 from synthgen.labels.nearest_uv import match_nearest_uv
 from synthgen.labels.uv_grid import UvGrid, build_uv_grid, chart_coordinates, match_uv_grid
@@ -22,8 +22,9 @@ from synthgen.recipe.schema import Recipe
 from synthgen.recipe.sections import Flow, Model
 from synthgen.render.assets import HeadAssets, open_assets
 from synthgen.render.labelling import Arrays
-from synthgen.render.pair import matchable_share, view_geometry
+from synthgen.render.pair import matchable_share, uv_threshold, view_geometry
 from synthgen.render.view import View, ViewOptions, render_view
+from synthgen.render.view_checks import check_rows
 from synthgen.sampling.albedo import SkinParams
 from synthgen.sampling.placement import FaceBox
 from synthgen.sampling.scene import BackgroundParams, FaceParams, LightParams, SceneParams, SensorParams
@@ -120,12 +121,12 @@ def flow_to_mean_face(
     arrays: Arrays = {}
     for suffix, (flow, code) in zip(("", "_backward"), pairs):
         arrays |= {f"flow{suffix}": flow.cpu().numpy(), f"matchability{suffix}": code.cpu().numpy()}
-    checks = [{"matchable_share": matchable_share(codes)} for codes in arrays["matchability"]]
-    if backward:
-        errors = forward_backward_error(pairs[0][0], pairs[1][0], pairs[0][1])
-        for values, error in zip(checks, errors, strict=True):
-            values["forward_backward_px"] = float(error)
-    return arrays, checks
+    (flow, code), way_back = pairs[0], pairs[1][0] if backward else None
+    photos = torch.arange(len(flow), device=flow.device)
+    labels = FlowLabels(flow, code, way_back, photos, torch.zeros_like(photos), uv_threshold(section))
+    columns = flow_checks(labels, view.faces.fragments, target.geometry.fragments, assets.tensors.uv)
+    columns["matchable_share"] = np.array([matchable_share(codes) for codes in arrays["matchability"]])
+    return arrays, check_rows(columns)
 
 
 def _match_exactly(view: View, target: MeanFace, assets: HeadAssets, section: Flow, backward: bool) -> list[Matched]:

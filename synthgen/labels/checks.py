@@ -1,48 +1,84 @@
-"""Labels prove themselves: numbers computed while the arrays exist, kept in each shard's index."""
+"""Labels prove themselves: numbers computed while the arrays exist, kept with each sample and in each shard's index.
+
+Every check gives one number per picture: NaN where there is nothing to check, infinity where what is checked is not
+finite. core.check_limits says what each may be.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.core.conventions import LANDMARK_VISIBLE, MATCHABLE
-from synthgen.geometry.camera import Cameras, project
+from synthgen.core.conventions import LANDMARK_VISIBLE
+from synthgen.labels.picture_patch import chart_distance, coordinates_around, patch_at
 from synthgen.raster.fragments import Fragments
 
-# Checks that look at pixels look at one row in this many: the same mistakes in a fraction of the time.
-ROW_STEP = 32
-FLOW_ROW_STEP = 4
+Numbers = NDArray[np.float64]
+Ints = NDArray[np.integer]
+
+# How many of the label-carrying triangles are looked for in a picture, and how many must face the camera inside it.
+DRAWN_TRIANGLES = 64
+FEWEST_DRAWN = 12
+NEAR_MM = 1.0
+FEWEST_LANDMARKS = 6
 
 
-def coverage(face_index: torch.Tensor) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Lens:
+    """The stored cameras of N pictures. matrix: (N, 3, 3), label `intrinsics`; perspective, or scaled orthographic."""
+
+    matrix: NDArray[np.floating]
+    perspective: bool
+
+    def project(self, picture: Ints, points: Numbers) -> Numbers:
+        """(P, 2) px of points (P, 3) mm, camera space, in picture (P,); in NumPy, as a reader of the labels would."""
+        (xx, xy, x), (yx, yy, y) = self.matrix[:, :2].astype(np.float64).transpose(1, 2, 0)[..., picture]
+        right, down = points[:, :2].T / points[:, 2] if self.perspective else points[:, :2].T
+        return np.stack([xx * right + xy * down + x, yx * right + yy * down + y], axis=-1)
+
+
+def coverage(face_index: torch.Tensor) -> Numbers:
     """(N,) share of the pixels that show face surface, of face_index (N, H, W) uint8, 0 where there is none."""
     # NumPy counts bytes ten times faster than torch reduces them.
     return np.array([np.count_nonzero(index) / index.size for index in face_index.cpu().numpy()])
 
 
-def reprojection_error(
-    fragments: Fragments, triangles: torch.Tensor, vertices_camera: torch.Tensor, cameras: Cameras
-) -> NDArray[np.float64]:
-    """(N,) largest distance, px, between a pixel centre and the projection of the surface point its labels name.
+def projection_error(lens: Lens, picture: Ints, points: Numbers, pixels: Numbers) -> Numbers:
+    """(N,) largest distance, px, between points (P, 3) mm, camera space, seen in picture (P,), and `pixels` (P, 2)."""
+    distance = np.linalg.norm(lens.project(picture, points) - pixels, axis=-1)
+    return largest(len(lens.matrix), picture, distance)
 
-    vertices_camera: (N, V, 3) mm. Zero up to rounding unless pixel centres, barycentrics or cameras disagree.
-    """
-    ids = fragments.triangle_id[:, ::ROW_STEP]
-    weights = fragments.barycentric[:, ::ROW_STEP]
-    batch, row, column = torch.nonzero(ids >= 0, as_tuple=True)
-    corners = triangles[ids[batch, row, column].long()].long()  # (P, 3)
-    points = (vertices_camera[batch[:, None], corners] * weights[batch, row, column][..., None]).sum(dim=1)
-    per_point = Cameras(
-        cameras.perspective,
-        cameras.rotation[batch],
-        cameras.translation[batch],
-        cameras.focal[batch],
-        cameras.principal[batch],
-    )
-    seen = project(per_point, points[:, None])[:, 0, :2]
-    centre = torch.stack([column + 0.5, row * ROW_STEP + 0.5], dim=-1)
-    error = torch.zeros(len(ids), dtype=seen.dtype, device=seen.device)
-    error.scatter_reduce_(0, batch, (seen - centre).norm(dim=-1), "amax")
-    return error.double().cpu().numpy()
+
+def largest(count: int, picture: Ints, errors: Numbers) -> Numbers:
+    """(N,) largest of the errors (P,) of each picture (P,), which is in order."""
+    number = np.bincount(picture, minlength=count)
+    seen = np.flatnonzero(number)
+    result = np.full(count, np.nan)
+    if len(seen):
+        known = np.where(np.isfinite(errors), errors, np.inf)
+        result[seen] = np.maximum.reduceat(known, (np.cumsum(number) - number)[seen])
+    return result
+
+
+def quantile(count: int, picture: Ints, errors: Numbers, share: float, fewest: int = 1) -> Numbers:
+    """(N,) the error below which `share` of the errors (P,) of each picture (P,) lie; errors that are not finite count
+    as infinite. NaN for a picture with less than `fewest` errors."""
+    known = np.where(np.isfinite(errors), errors, np.inf)
+    number = np.bincount(picture, minlength=count)
+    ordered = known[np.lexsort((known, picture))]
+    place = np.cumsum(number) - number + np.ceil(share * (number - 1)).astype(int)
+    enough = number >= fewest
+    result = np.full(count, np.nan)
+    result[enough] = ordered[place[enough]]
+    return result
+
+
+def mean_share(count: int, picture: Ints, hit: NDArray[np.bool_], fewest: int = 1) -> Numbers:
+    """(N,) share of hits (P,) in each picture (P,); NaN of less than `fewest`."""
+    number = np.bincount(picture, minlength=count)
+    hits = np.bincount(picture, weights=hit, minlength=count)
+    return np.where(number >= fewest, hits / np.maximum(number, 1), np.nan)
 
 
 def landmark_depth_error(
@@ -50,9 +86,12 @@ def landmark_depth_error(
     landmarks_2d: NDArray[np.float32],
     landmarks_3d: NDArray[np.float32],
     visibility: NDArray[np.uint8],
-) -> NDArray[np.float64]:
-    """(N,) median difference, mm, between the depth map and the depth of the visible landmarks; NaN if there are none.
+    lens: Lens,
+) -> Numbers:
+    """(N,) median difference between the depth map and the depth of the visible landmarks; NaN of less than
+    FEWEST_LANDMARKS.
 
+    In pixels, the length that one takes up at that depth: a map of pixels cannot know depth any better on a slope.
     depth (N, H, W) mm; landmarks_2d (N, K, 2) px; landmarks_3d (N, K, 3) mm, camera space; visibility (N, K) codes.
     """
     height, width = depth.shape[1:]
@@ -60,36 +99,59 @@ def landmark_depth_error(
     usable = (visibility == LANDMARK_VISIBLE) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
     picture = np.arange(len(depth))[:, None]
     seen = depth[picture, np.where(usable, row, 0), np.where(usable, column, 0)]
-    difference = np.where(usable, np.abs(seen - landmarks_3d[..., 2]), np.nan)
-    # NaN sorts last: the median of the finite ones is the middle of the front part of each sorted row.
-    ordered = np.sort(difference, axis=1)
-    count = np.isfinite(difference).sum(axis=1)
-    last = np.maximum(count - 1, 0)
-    rows = np.arange(len(ordered))
-    middle = (ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2
-    return np.where(count > 0, middle, np.nan).astype(np.float64)
+    pixels_per_mm = lens.matrix[:, :1, 0] / (landmarks_3d[..., 2] if lens.perspective else 1.0)
+    difference = np.where(usable, np.abs(seen - landmarks_3d[..., 2]) * pixels_per_mm, np.nan)
+    picture, landmark = np.nonzero(np.isfinite(difference))
+    return quantile(len(depth), picture, difference[picture, landmark], 0.5, FEWEST_LANDMARKS)
 
 
-def forward_backward_error(
-    flow: torch.Tensor, flow_backward: torch.Tensor, matchability: torch.Tensor
-) -> NDArray[np.float64]:
-    """(N,) median distance, px, between each matchable pixel and where flow and then flow_backward bring it.
+def landmark_chart_distance(
+    fragments: Fragments, uv: torch.Tensor, wanted: NDArray[np.floating], seen: NDArray[np.bool_], places: Numbers
+) -> Numbers:
+    """(N,) median distance, px, between landmarks and where the picture shows their place on the template.
 
-    flow, flow_backward: (N, H, W, 2) px; matchability: (N, H, W) codes. flow_backward is read bilinearly where its four
-    neighbours are finite; NaN for a pair without such pixels.
+    uv: (T, 3, 2) of the triangles' corners. wanted: (K, 2) template coordinates. seen: (N, K) bool, which to look at.
+    places: (N, K, 2) px. NaN for less than FEWEST_LANDMARKS.
     """
-    count, height, width = matchability.shape
-    rows = torch.arange(0, height, FLOW_ROW_STEP, device=flow.device)
-    grid_y, grid_x = torch.meshgrid(rows + 0.5, torch.arange(width, device=flow.device) + 0.5, indexing="ij")
-    centre = torch.stack([grid_x, grid_y], dim=-1)
-    end = centre + flow[:, ::FLOW_ROW_STEP]
-    size = torch.tensor([width, height], dtype=end.dtype, device=end.device)
-    normalised = torch.nan_to_num(2 * end / size - 1, nan=-9.0)
-    back = torch.nn.functional.grid_sample(
-        flow_backward.permute(0, 3, 1, 2), normalised, mode="bilinear", align_corners=False
-    ).permute(0, 2, 3, 1)
-    error = (end + back - centre).norm(dim=-1)
-    usable = (matchability[:, ::FLOW_ROW_STEP] == MATCHABLE) & torch.isfinite(error)
-    return np.array(
-        [float(error[n][usable[n]].median()) if bool(usable[n].any()) else float("nan") for n in range(count)]
-    )
+    picture, landmark = np.nonzero(seen)
+    device = uv.device
+    height, width = fragments.triangle_id.shape[1:]
+    place = torch.from_numpy(places[picture, landmark].astype(np.float64)).to(device)
+    patch = patch_at(place, torch.from_numpy(picture).to(device), (height, width))
+    target = torch.from_numpy(wanted[landmark].astype(np.float64)).to(device)
+    distance = chart_distance(coordinates_around(fragments, uv, patch), patch, target).cpu().numpy()
+    known = ~np.isnan(distance)
+    return quantile(len(seen), picture[known], distance[known], 0.5, FEWEST_LANDMARKS)
+
+
+def drawn_share(
+    vertices_image: torch.Tensor,
+    triangles: torch.Tensor,
+    labelled: torch.Tensor,
+    everything: torch.Tensor,
+    perspective: bool,
+) -> Numbers:
+    """(N,) share of the label-carrying triangles that face the camera inside the frame at whose middle they, or another
+    part of the head, were drawn. NaN where less than FEWEST_DRAWN are to be seen: then coverage 0 is no mistake.
+
+    vertices_image: (N, V, 3) float32. triangles: (T, 3) int32, the label-carrying ones, some of which are taken.
+    labelled: (N, H, W) int32, their ids; everything: the same of all triangles of the heads.
+    """
+    height, width = labelled.shape[1:]
+    chosen = triangles[:: max(1, len(triangles) // DRAWN_TRIANGLES)]
+    picked = vertices_image.index_select(1, chosen.reshape(-1).long())
+    corners = picked.view(len(labelled), -1, 3, 3).cpu().numpy()  # (N, K, corner, x y depth)
+    a, b, c = corners[..., :2].transpose(2, 3, 0, 1)
+    x, y = (a + b + c) / 3
+    # Counter-clockwise from outside, but the image's y points down.
+    faces = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) < 0
+    expected = faces & (x >= 1) & (x < width - 1) & (y >= 1) & (y < height - 1)
+    if perspective:
+        expected &= corners[..., 2].min(axis=2) >= NEAR_MM
+    picture, place = np.nonzero(expected)
+    pixel = (picture * height + y[picture, place].astype(int)) * width + x[picture, place].astype(int)
+    number = torch.from_numpy(pixel).to(labelled.device)
+    own = labelled.view(-1).index_select(0, number) >= 0
+    other = everything.view(-1).index_select(0, number) >= len(triangles)
+    share = mean_share(len(labelled), picture, (own | other).cpu().numpy(), FEWEST_DRAWN)
+    return np.where(np.isfinite(corners).all(axis=(1, 2, 3)), share, 0.0)

@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from synthgen.core.check_limits import worst_checks
 from synthgen.dataset.layout import between_frames
 from synthgen.geometry.camera import Cameras
-from synthgen.labels.checks import forward_backward_error
+from synthgen.labels.flow_checks import FlowLabels, flow_checks
 from synthgen.labels.matchability import match_views
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.fragments import Fragments, FrontTriangles
 from synthgen.render.assets import HeadAssets
 from synthgen.render.labelling import Arrays
 from synthgen.render.pair import matchable_share
+from synthgen.render.view_checks import check_rows
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -22,8 +24,8 @@ Pairs = Sequence[tuple[int, int]]
 def label_between_frames(geometry: ViewGeometry, pairs: Pairs, assets: HeadAssets) -> tuple[Arrays, dict[str, float]]:
     """flow_a_b (H, W, 2) float32 px and matchability_a_b (H, W) uint8 for frames (a, b) of a clip, and checks of them.
 
-    geometry: the F frames; pairs: each with its way back (dataset.layout.flow_pairs). checks: forward_backward_px, the
-    largest of the pairs' errors (labels.checks), and matchable_share, the smallest of the pairs'.
+    geometry: the F frames; pairs: each with its way back (dataset.layout.flow_pairs). checks: of each the worst of all
+    pairs (labels.flow_checks).
     """
     triangles, label_count = assets.tensors.triangles, assets.model.template.label_count
     flows, codes, order = [], [], []
@@ -39,12 +41,12 @@ def label_between_frames(geometry: ViewGeometry, pairs: Pairs, assets: HeadAsset
     for pair in pairs:
         arrays[between_frames("flow", *pair)] = flow[number[pair]].cpu().numpy()
         arrays[between_frames("matchability", *pair)] = code[number[pair]].cpu().numpy()
-    forth = [number[start, end] for start, end in pairs if start < end]
-    back = [number[end, start] for start, end in pairs if start < end]
-    errors = forward_backward_error(flow[forth], flow[back], code[forth])
-    worst = float(errors[np.isfinite(errors)].max(initial=0.0)) if np.isfinite(errors).any() else float("nan")
-    shares = [matchable_share(arrays[between_frames("matchability", *pair)]) for pair in pairs]
-    return arrays, {"forward_backward_px": worst, "matchable_share": min(shares)}
+    back = torch.tensor([number[end, start] for start, end in order], device=flow.device)
+    source, target = torch.tensor(order, device=flow.device).unbind(-1)
+    labels = FlowLabels(flow, code, flow[back], source, target)
+    columns = flow_checks(labels, geometry.fragments, geometry.fragments, assets.tensors.uv)
+    columns["matchable_share"] = np.array([matchable_share(codes) for codes in code.cpu().numpy()])
+    return arrays, worst_checks(check_rows(columns))
 
 
 def _groups(pairs: Pairs, frames: int) -> list[list[tuple[int, int]]]:

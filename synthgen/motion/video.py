@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.asset_io.catalogue import AssetRecord
+from synthgen.core.check_limits import worst_checks
 from synthgen.core.conventions import BLOCK
 from synthgen.core.errors import UsageError
 from synthgen.core.label_spec import LABELS
@@ -90,8 +91,8 @@ class Renderer:
         if any(LABELS[name].view == "pair" for name in names):
             pairs = flow_pairs(recipe.video.flow, len(path))
             between, checks = label_between_frames(geometry, pairs, self.assets)
-        for frame, values in enumerate(labelled.checks):
-            checks |= {frame_prefix(frame) + name: value for name, value in values.items()}
+        checks |= worst_checks(labelled.checks)
+        checks |= {frame_prefix(n) + "coverage": values["coverage"] for n, values in enumerate(labelled.checks)}
         moved = move_points(clip.motions, np.repeat(self.source.fittings.landmarks[row][None], len(path), axis=0))
         checks["landmark_fit_px"] = float(landmark_fit_error(arrays["landmarks_2d"][:1], moved[:1])[0])
         parameters = self._parameters(index, row, path, clip)

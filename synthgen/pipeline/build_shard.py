@@ -13,6 +13,7 @@ from synthgen.dataset.layout import SampleLayout
 from synthgen.dataset.manifest import ShardRange
 from synthgen.dataset.sample import Sample
 from synthgen.dataset.writer import ByteSink, ShardWriter
+from synthgen.pipeline.check_labels import check_labels
 
 
 class BlockRenderer(Protocol):
@@ -64,7 +65,7 @@ def build_shard(
     """Render, encode and write the samples of a shard; blocks are always computed whole.
 
     on_block(samples so far, bytes so far) is called after each block. Raises LabelError for labels that cannot be
-    stored, DatasetError when the renderer gives other samples than the block's.
+    stored or fail a check, DatasetError when the renderer gives other samples than the block's.
     """
     codec = SampleCodec(layout)
     writer = ShardWriter(sink, layout, planned.shard, planned.start)
@@ -77,6 +78,7 @@ def build_shard(
             started = perf_counter()
             sample = _sample_of(samples, wanted)
             seconds["render"] += perf_counter() - started
+            check_labels(sample, planned.shard)
             _append(sample, codec, writer, seconds)
         if on_block is not None:
             on_block(min(BLOCK * (block + 1), planned.stop) - planned.start, writer.bytes_written)

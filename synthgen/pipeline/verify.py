@@ -24,6 +24,7 @@ from synthgen.dataset.tar import END, member_name, tar_header, tar_padding
 from synthgen.dataset.whole_file import TEMPORARY_PREFIX
 from synthgen.pipeline.build_shard import LastBlock
 from synthgen.pipeline.session import RendererSpec
+from synthgen.pipeline.verify_checks import check_problems
 from synthgen.pipeline.versions import library_versions
 from synthgen.recipe.schema import Recipe
 
@@ -114,6 +115,7 @@ def _check_shard(dataset: Dataset, shard: int, deep: bool) -> Iterator[str]:
     advice = "synthgen repair rebuilds it"
     try:
         index = read_index(dataset.path, dataset.manifest, shard)
+        yield from check_problems(index)
         if file.stat().st_size != index.bytes:
             yield f"{file} has {file.stat().st_size} bytes, its index says {index.bytes}; {advice}"
             return

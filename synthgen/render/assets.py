@@ -1,7 +1,7 @@
 """What a process loads once: model, albedo layers, lights, backgrounds, textures, cut-outs."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from synthgen.asset_io.catalogue import AssetRecord, file_sha256
 from synthgen.asset_io.cutouts import Cutouts, open_cutouts
 from synthgen.asset_io.lighting import Lights, light_assets, open_lights
 from synthgen.asset_io.textures import Textures, open_textures
+from synthgen.labels.chart_search import ChartSearch, build_chart_search
 from synthgen.labels.landmark_visibility import PlacedPoints, place_points
 from synthgen.morphable.albedo.build import build_albedo_model, mip_levels
 from synthgen.morphable.model import MorphableModel
@@ -48,6 +49,12 @@ class HeadAssets:
     landmarks: PlacedPoints
     box: FaceBox
     records: tuple[AssetRecord, ...]
+
+    @cached_property
+    def chart_search(self) -> ChartSearch:
+        """The label-carrying triangles by their place on the chart."""
+        template = self.model.template
+        return build_chart_search(template.uv[: template.label_count])
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import euler_from_rotation
-from synthgen.labels.checks import coverage, landmark_depth_error, reprojection_error
 from synthgen.labels.landmark_visibility import landmark_visibility
 from synthgen.labels.landmarks import landmarks_in_camera, landmarks_in_image, march_jaw
 from synthgen.labels.parameters import parameters_62, pose_arrays
 from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import Heads
 from synthgen.render.view import View
+from synthgen.render.view_checks import view_checks
 
 Arrays = dict[str, NDArray[Any]]
 OTHER_FACES = 2
@@ -35,7 +35,7 @@ def label_view(view: View, assets: HeadAssets, names: Collection[str]) -> Labell
     arrays = pixel_arrays(view) | parameter_arrays(view, assets)
     if any("landmarks" in name for name in names):
         arrays |= landmark_arrays(view, assets)
-    return Labelled(arrays, _checks(view, assets, arrays))
+    return Labelled(arrays, view_checks(view, assets, arrays))
 
 
 def pixel_arrays(view: View) -> Arrays:
@@ -125,21 +125,3 @@ def _occluders_per_head(view: View) -> torch.Tensor:
         return view.occluder_mask
     owner = np.repeat(np.arange(len(heads.main)), np.diff(heads.first_face))
     return view.occluder_mask[torch.from_numpy(owner).to(view.occluder_mask.device)]
-
-
-def _checks(view: View, assets: HeadAssets, arrays: Arrays) -> list[dict[str, float]]:
-    heads = view.heads
-    main = torch.from_numpy(heads.main).to(heads.vertices_camera.device)
-    own = view.faces.fragments
-    reprojection = reprojection_error(own, assets.tensors.triangles, heads.vertices_camera[main], main_cameras(heads))
-    shares = coverage(view.faces.face_index)
-    checks = [
-        {"coverage": float(share), "reprojection_px": float(error)}
-        for share, error in zip(shares, reprojection, strict=True)
-    ]
-    if "landmarks_2d" in arrays:
-        names = ("depth", "landmarks_2d", "landmarks_3d", "landmarks_visibility")
-        errors = landmark_depth_error(*(arrays[name] for name in names))
-        for values, error in zip(checks, errors, strict=True):
-            values["landmark_depth_mm"] = float(error)
-    return checks

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from synthgen.labels.checks import forward_backward_error
+from synthgen.labels.flow_checks import FlowLabels, flow_checks
 from synthgen.labels.matchability import match_views
 from synthgen.labels.nearest_uv import match_nearest_uv
 from synthgen.labels.view_geometry import ViewGeometry
@@ -14,6 +14,7 @@ from synthgen.recipe.sections import Flow
 from synthgen.render.assets import HeadAssets
 from synthgen.render.labelling import Arrays
 from synthgen.render.view import View
+from synthgen.render.view_checks import check_rows
 
 # Share of the face pixels that match, as a check of a pair.
 PairLabels = tuple[Arrays, list[dict[str, float]]]
@@ -27,19 +28,22 @@ def label_pair(source: View, target: View, assets: HeadAssets, section: Flow) ->
     match = _match_exactly if section.method == "exact" else _match_by_uv
     flow, code = match(source, target, assets, section)
     flow_backward, code_backward = match(target, source, assets, section)
-    errors = forward_backward_error(flow, flow_backward, code)
+    both = torch.arange(len(flow), device=flow.device)
+    labels = FlowLabels(flow, code, flow_backward, both, both, uv_threshold(section))
+    columns = flow_checks(labels, source.faces.fragments, target.faces.fragments, assets.tensors.uv)
     arrays = {
         "flow": flow.cpu().numpy(),
         "flow_backward": flow_backward.cpu().numpy(),
         "matchability": code.cpu().numpy(),
         "matchability_backward": code_backward.cpu().numpy(),
     }
-    shares = [matchable_share(codes) for codes in arrays["matchability"]]
-    checks = [
-        {"forward_backward_px": float(error), "matchable_share": share}
-        for error, share in zip(errors, shares, strict=True)
-    ]
-    return arrays, checks
+    columns["matchable_share"] = np.array([matchable_share(codes) for codes in arrays["matchability"]])
+    return arrays, check_rows(columns)
+
+
+def uv_threshold(section: Flow) -> float | None:
+    """The largest distance on the template of a match, None for exact flow."""
+    return section.threshold if section.method == "nearest_uv" else None
 
 
 def _match_exactly(source: View, target: View, assets: HeadAssets, section: Flow) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,6 +30,7 @@ class View:
     image: (N, H, W, 3) uint8. occluder_mask: (N, H, W) bool. heads: the M posed heads.
     everything: Fragments of all heads (M), all triangles, for visibility. faces: label-carrying surface per picture.
     invented_mask: (N, H, W) bool, pixels that no camera saw, in pictures made from a photo; None = nowhere.
+    colour: (M, H, W, 4) float32, what the picture shows of each head, linear, and its coverage; None for photos.
     """
 
     heads: Heads
@@ -38,6 +39,7 @@ class View:
     image: torch.Tensor
     occluder_mask: torch.Tensor
     invented_mask: torch.Tensor | None = None
+    colour: torch.Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,7 +80,7 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
     first_face = torch.from_numpy(heads.first_face.astype(np.int32)).to(colour.device)
     layers = PictureLayers(first_face, colour, background, occluder, occluder_mask)
     image = develop_pictures(layers, _sensor(scenes, colour.device))
-    return View(heads, fragments, faces, image, occluder_mask)
+    return View(heads, fragments, faces, image, occluder_mask, colour=colour)
 
 
 @dataclass(frozen=True)

@@ -134,4 +134,4 @@ def pair_sample(index: int = 0, size: tuple[int, int] = (128, 128), seed: int = 
         arrays[flow] = np.where(face[..., None], smooth, np.nan).astype(np.float32)
         arrays[codes] = np.where(face, np.where(view["occluder_mask"], 5, 1), 0).astype(np.uint8)
         arrays[codes][face & (x < size[1] * 0.4)] = 2
-    return Sample(index, arrays, parameters, {"forward_backward": 0.01})
+    return Sample(index, arrays, parameters, {"forward_backward_px": 0.01})

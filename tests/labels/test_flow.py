@@ -7,8 +7,8 @@ import torch
 from synthgen.core.conventions import MATCHABLE
 from synthgen.core.errors import UsageError
 from synthgen.geometry.camera import Cameras, project
-from synthgen.labels.checks import forward_backward_error
 from synthgen.labels.flow import flow_between
+from synthgen.labels.flow_checks import FlowLabels, flow_checks
 from synthgen.labels.matchability import match_views
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.fragments import Fragments
@@ -117,7 +117,10 @@ def test_uv_at_the_end_equals_uv_at_the_start(pair) -> None:
 def test_forward_and_backward_cancel(pair) -> None:
     flow, code = match_views(pair.source, pair.target, pair.triangles, pair.label_count)
     backward, _ = match_views(pair.target, pair.source, pair.triangles, pair.label_count)
-    error = forward_backward_error(flow, backward, code)
+    pictures = torch.arange(len(flow))
+    labels = FlowLabels(flow, code, backward, pictures, pictures)
+    uv = torch.from_numpy(pair.model.template.uv)
+    error = flow_checks(labels, pair.source.fragments, pair.target.fragments, uv)["forward_backward_px"]
     assert np.isfinite(error).all() and (error < 0.05).all()
 
 
