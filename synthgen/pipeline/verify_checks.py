@@ -10,7 +10,7 @@ import numpy as np
 
 from synthgen.core.check_limits import CHECKS, CheckLimit, check_limit
 from synthgen.core.errors import DatasetError
-from synthgen.dataset.index import ShardIndex, index_file
+from synthgen.dataset.index import ShardIndex
 from synthgen.dataset.reader import load_manifest
 from synthgen.dataset.shard_files import read_index
 
@@ -35,7 +35,7 @@ def check_problems(index: ShardIndex) -> Iterator[str]:
 
     A shard with such a check is never published, so this one was made before the limit was, or edited.
     """
-    advice = f"delete {index.file} and {index_file(index.shard)} and run generate --resume"
+    advice = "synthgen repair rebuilds the shard"
     known = {name: row for name in index.checks if (row := check_limit(name)) is not None}
     if not known:
         yield f"shard {index.shard} carries no label checks: it was made before they were; {advice}"

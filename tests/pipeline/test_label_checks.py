@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synthgen.cli.check_table import check_table
-from synthgen.core.errors import LabelError
+from synthgen.core.errors import LabelError, QuarantineError
 from synthgen.dataset.index import index_from_json, index_to_json
 from synthgen.dataset.sample import Sample
 from synthgen.pipeline.run import GenerateOptions, generate
@@ -37,7 +37,8 @@ def open_wrong(recipe: Any, device: str, check_assets: bool = True) -> FakeRende
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_shard_with_a_wrong_label_is_not_published(make_recipe: MakeRecipe, tmp_path: Path, workers: int) -> None:
     options = GenerateOptions(workers=workers, factory="tests.pipeline.test_label_checks:open_wrong")
-    with pytest.raises(LabelError) as caught:
+    # In this process the error ends the run; worker processes give the shard up and build the rest.
+    with pytest.raises(LabelError if workers == 0 else QuarantineError) as caught:
         generate(make_recipe(), tmp_path / "out", options)
     message = str(caught.value)
     assert "sample 53: check reprojection_px is 0.5 px, limit at most 0.01: " in message
@@ -75,17 +76,14 @@ def summary(value: float) -> dict[str, float]:
         ({"drawn_share": {"min": 0, "mean": 0.5, "max": 1}}, "check drawn_share of shard 1 is 0 share, limit at least"),
         ({}, "shard 1 carries no label checks"),
         ({"unknown": summary(5.0)}, "shard 1 carries no label checks"),
-        ({"depth_mm": None}, "check depth_mm of shard 1 is None, expected"),
-        ({"depth_mm": {"min": 0, "max": 0}}, "expected min <= max"),
         ({"depth_mm": {"min": 2e-3, "mean": 1e-3, "max": 1e-3}}, "expected min <= max"),
-        ({"depth_mm": {"min": "0", "mean": 0, "max": 0}}, "expected min <= max"),
     ],
 )
 def test_verify_compares_with_the_limits(whole: Path, tmp_path: Path, checks: Any, expected: str) -> None:
     assert verify(whole).sound
     problems = verify(edited(whole, tmp_path, checks)).problems
     assert len(problems) == 1 and expected in problems[0]
-    assert "delete shard-000001.tar and shard-000001.json and run generate --resume" in problems[0]
+    assert "synthgen repair rebuilds the shard" in problems[0]
 
 
 def test_values_at_the_limit_and_numbers_without_one_pass(whole: Path, tmp_path: Path) -> None:
