@@ -182,15 +182,21 @@ class DaskPool:
         queue = iter(todo)
         running: dict[str, ShardRange] = {}
 
-        def submit(planned: ShardRange) -> Future:
-            key = f"shard-{self._run}-{planned.shard:07d}-a{self._attempts.number(planned.shard)}"
-            running[key] = planned
-            return self._client.submit(
-                self._task, self._plugin, planned, stamp, key=key, pure=False, retries=0, resources=self._resources
+        def submit(shards: list[ShardRange]) -> list[Future]:
+            # All at once, so that the scheduler sees a group and keeps what no worker works on: a worker that dies is
+            # blamed for every task that it was given.
+            keys = [f"shard-{self._run}-{p.shard:07d}-a{self._attempts.number(p.shard)}" for p in shards]
+            running.update(zip(keys, shards, strict=True))
+            if not shards:
+                return []
+            same = [self._plugin] * len(shards), shards, [stamp] * len(shards)
+            futures: list[Future] = self._client.map(
+                self._task, *same, key=keys, pure=False, retries=0, resources=self._resources
             )
+            return futures
 
         window, refreshed = self._window(), monotonic()
-        completed = as_completed([submit(planned) for planned in islice(queue, window)], loop=self._client.loop)
+        completed = as_completed(submit(list(islice(queue, window))), loop=self._client.loop)
         for batch in completed.batches():
             again = []
             for future in batch:
@@ -202,8 +208,8 @@ class DaskPool:
                 yield event
             if monotonic() - refreshed > _REFRESH_S:
                 window, refreshed = self._window(), monotonic()
-            for planned in [*again, *islice(queue, max(window - len(running) - len(again), 0))]:
-                completed.add(submit(planned))
+            free = max(window - len(running) - len(again), 0)
+            completed.update(submit([*again, *islice(queue, free)]))
 
     def _window(self) -> int:
         threads = sum(self._client.nthreads().values())

@@ -1,24 +1,20 @@
-"""Label checks: over all samples, and shard by shard, beside the limits that a dataset names."""
+"""Label checks: over all samples, and shard by shard, beside their limits."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from synthgen.core.check_limits import check_limit
 from synthgen.core.errors import DatasetError
-from synthgen.dataset.index import index_file
-from synthgen.dataset.manifest import MANIFEST_FILE, Manifest
+from synthgen.dataset.manifest import Manifest
 from synthgen.dataset.shard_files import read_index
 from synthgen.report.sample_rows import spread
 
 # Reading an index takes milliseconds; beyond this many shards some are chosen, evenly spread.
 MOST_SHARDS = 400
-LIMIT_KEYS = ("check_limits", "limits")
 
 Limit = tuple[float | None, float | None]
 Row = tuple[float, float, float]
@@ -27,8 +23,7 @@ _FRAME = re.compile(r"^frame\d+_")
 
 @dataclass
 class CheckStatistics:
-    """One check. shards: number -> (min, mean, max); limit: (lowest, largest) that may be published, None where the
-    dataset names none."""
+    """One check. shards: number -> (min, mean, max); limit: (lowest, largest) that may be published, None: anything."""
 
     name: str
     shards: dict[int, Row] = field(default_factory=dict)
@@ -86,9 +81,8 @@ def check_report(folder: Path, manifest: Manifest, present: list[int]) -> CheckR
         versions |= {f"{k} {v}" for k, v in index.versions.items() if manifest.versions.get(k, v) != v}
         for name, row in _rows(index.checks).items():
             checks.setdefault(name, CheckStatistics(name)).shards[shard] = row
-    limits = _limits(folder, chosen)
     for name, check in checks.items():
-        check.limit = limit_of(limits, name)
+        check.limit = limit_of(name)
     ordered = tuple(checks[name] for name in sorted(checks))
     return CheckReport(ordered, len(chosen) - len(problems), len(present), tuple(problems), tuple(sorted(versions)))
 
@@ -105,32 +99,9 @@ def _rows(checks: Mapping[str, Mapping[str, float]]) -> dict[str, Row]:
     }
 
 
-def limit_of(limits: Mapping[str, Any], check: str) -> Limit:
-    """(lowest, largest) of a check: under its own name, or without the prefix of a view. A limit is the largest value,
-    a pair, or a mapping with min and max."""
-    parts = check.split("_")
-    names = [check, *("_".join(parts[k:]) for k in range(1, len(parts)))]
-    entry = next((limits[name] for name in names if name in limits), None)
-    if isinstance(entry, Mapping):
-        return _bound(entry.get("min")), _bound(entry.get("max"))
-    if isinstance(entry, list) and len(entry) == 2:
-        return _bound(entry[0]), _bound(entry[1])
-    return None, _bound(entry)
-
-
-def _bound(value: Any) -> float | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if number else None
-
-
-def _limits(folder: Path, shards: list[int]) -> Mapping[str, Any]:
-    """The mapping of limits in dataset.json or in an index, empty when there is none."""
-    for name in (MANIFEST_FILE, *(index_file(shard) for shard in shards[:1])):
-        try:
-            content = json.loads((folder / name).read_bytes())
-        except (OSError, ValueError):
-            continue
-        for key in LIMIT_KEYS:
-            if isinstance(content, dict) and isinstance(content.get(key), dict):
-                return content[key]
-    return {}
+def limit_of(check: str) -> Limit:
+    """(lowest, largest) value that may be published, by core.check_limits; None where anything may."""
+    row = check_limit(check.removeprefix("frame_"))  # the frames of a clip are one check here
+    if row is None or row.limit is None:
+        return None, None
+    return (None, row.limit) if row.side == "most" else (row.limit, None)

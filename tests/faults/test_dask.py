@@ -79,6 +79,7 @@ def test_a_real_scheduler_with_two_workers_gives_the_same_bytes(
         summary = generate(recipe, tmp_path / name, plain(cluster=scheduler_at(address)))
         assert (summary.built_shards, summary.restarts) == (5, 0)
         assert content(tmp_path / name) == content(calm)
+    assert generate(recipe, tmp_path / "two", plain(cluster=scheduler_at(address), resume=True)).built_shards == 0
     with distributed.Client(address, set_as_default=False) as client:
         plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if "synthgen" in name])
         assert list(plugins.values()) == [[], []]  # nothing of ours stays on a cluster that is not ours

@@ -232,13 +232,12 @@ def test_run_logs_are_shown(tmp_path: Path) -> None:
     assert "70 to 79" in page.text and "built since" not in page.text
 
 
-def test_limits_where_the_dataset_names_them() -> None:
+def test_limits_are_those_that_are_enforced() -> None:
     from synthgen.report.check_statistics import limit_of
 
-    limits = {"coverage": [0.01, None], "forward_backward_px": 0.5, "uv": {"min": 0, "max": 1}}
-    assert limit_of(limits, "source_coverage") == (0.01, None)
-    assert limit_of(limits, "forward_backward_px") == (None, 0.5)
-    assert limit_of(limits, "uv") == (0, 1) and limit_of(limits, "other") == (None, None)
+    assert limit_of("source_reprojection_px") == limit_of("frame_reprojection_px") == (None, 0.01)
+    assert limit_of("drawn_share") == (0.5, None)
+    assert limit_of("coverage") == limit_of("other") == (None, None)
 
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
