@@ -26,7 +26,7 @@ from synthgen.pipeline.build_shard import LastBlock
 from synthgen.pipeline.session import RendererSpec
 from synthgen.pipeline.verify_checks import check_problems
 from synthgen.pipeline.versions import library_versions
-from synthgen.recipe.schema import Recipe
+from synthgen.recipe.stored import stored_recipe
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _relabel(dataset: Dataset, positions: list[int], factory: str | None) -> Ite
     first = read_index(dataset.path, manifest, dataset.shard_of(positions[0]))
     device = first.versions.get("device", "cpu")  # devices agree within tolerances only, not in their bytes
     with single_threaded_children():  # libraries that load now read it too
-        renderer = RendererSpec(Recipe.model_validate(manifest.recipe), device, factory).open()
+        renderer = RendererSpec(stored_recipe(manifest.recipe, str(dataset.path)), device, factory).open()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     render, codec = LastBlock(renderer), SampleCodec(manifest.layout)
