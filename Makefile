@@ -1,12 +1,18 @@
 # make demo   a first dataset and its contact sheets       make check  style, types, architecture
 # make test   all tests                                     make bench  figures beside their goals
+# make portraits   six real portraits: fitted, labelled, turned, set in motion, made into textures (needs ../shared/data)
 # make chaos  a run whose workers and driver are killed at random, against an undisturbed one
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench chaos clean
+# Six portraits with landmarks, and ICT-FaceKit packed as arrays.
+DATA ?= ../shared/data
+PORTRAITS := out/portraits
+ON_PORTRAITS := --model $(PORTRAITS)/ict.npz --photos $(DATA)/photos
+
+.PHONY: demo test check bench portraits chaos clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; installed again only when the dependencies change.
@@ -29,6 +35,21 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+portraits: $(STAMP)
+	@test -f $(DATA)/ict_facekit.npz -a -f $(DATA)/photos/landmarks.json || { \
+	  echo "make portraits needs ict_facekit.npz and photos/landmarks.json (with its six photos) in $(DATA);"; \
+	  echo "name the folder that has them: make portraits DATA=FOLDER"; exit 1; }
+	rm -rf $(PORTRAITS)
+	mkdir -p $(PORTRAITS)
+	$(BIN)/synthgen model import $(DATA)/ict_facekit.npz -o $(PORTRAITS)/ict.npz
+	$(BIN)/synthgen fit $(DATA)/photos/landmarks.json -o $(PORTRAITS)/fittings.npz $(ON_PORTRAITS) --camera perspective
+	$(BIN)/synthgen labels $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/labels $(ON_PORTRAITS)
+	$(BIN)/synthgen profile $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/turned $(ON_PORTRAITS) --yaw -60,-40,-20,0,20,40,60
+	$(BIN)/synthgen video $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/clips $(ON_PORTRAITS) --frames 8
+	$(BIN)/synthgen texture $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/textures $(ON_PORTRAITS)
+	@echo "look at:"
+	@find $(PORTRAITS) -name '*.png' -path '*source*' -o -name clips.webp -o -path '*/textures/*.png'
 
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from synthgen.morphable.loaders.ict_facekit import IctArrays, convert_ict
+from synthgen.morphable.loaders.ict_arrays import IctArrays
+from synthgen.morphable.loaders.ict_facekit import convert_ict
+from synthgen.morphable.loaders.ict_npz import read_ict_npz
 from synthgen.morphable.model_file import save_model
 
 # A process that makes samples has one thread, and so have the tests that compare with it.
@@ -26,14 +27,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def ict_arrays(shared_data: Path) -> IctArrays:
     """The whole ICT-FaceKit release as arrays."""
-    with np.load(shared_data / "ict_facekit.npz") as data:
-        return IctArrays(
-            neutral=data["vertices"],
-            identity_deltas=data["id_deltas"],
-            expression_deltas=data["ex_deltas"],
-            expression_names=tuple(str(name) for name in data["expression_names"]),
-            polygons=data["faces_quad"],
-        )
+    return read_ict_npz(shared_data / "ict_facekit.npz")
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def import_model(
     \b
     Examples:
       synthgen model import ICT-FaceKit/FaceXModel -o ict.npz
+      synthgen model import ict_facekit.npz -o ict.npz          # the same release packed as arrays
       synthgen model import 3DDFA_V2/configs -o tddfa_v2.npz
       synthgen model import flame2020/generic_model.pkl --format flame -o flame.npz
     """

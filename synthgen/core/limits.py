@@ -106,6 +106,8 @@ MOST_LANDMARK_SETS = 64
 MOST_FOREIGN_MODEL_BYTES = 2 * GB
 # One array of a foreign model; 160,470 x 199 numbers of double precision are 255 MB.
 MOST_FOREIGN_ARRAY_BYTES = 1 * GB
+# All arrays of ICT-FaceKit's release packed in one .npz: 52 MB as float32.
+MOST_ICT_NPZ_BYTES = 256 * MB
 # An .obj file; one of ICT-FaceKit's has 3 MB, and there are 154.
 MOST_OBJ_BYTES = 256 * MB
 # A list of 68 vertex numbers.

@@ -15,7 +15,7 @@ from synthgen.labels.fixed_target import FixedTarget, match_fixed_target, prepar
 from synthgen.labels.flow_checks import FlowLabels, flow_checks
 from synthgen.labels.matchability import match_views
 from synthgen.labels.nearest_uv import match_nearest_uv
-from synthgen.labels.uv_grid import UvGrid, build_uv_grid, chart_coordinates, match_uv_grid
+from synthgen.labels.uv_grid import ChartedFragments, UvGrid, build_uv_grid, chart_coordinates, match_uv_grid
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.fragments import Fragments, FrontTriangles
 from synthgen.recipe.schema import Recipe
@@ -144,9 +144,11 @@ def _match_exactly(view: View, target: MeanFace, assets: HeadAssets, section: Fl
 
 def _match_by_uv(view: View, target: MeanFace, assets: HeadAssets, section: Flow, backward: bool) -> list[Matched]:
     assert target.grid is not None  # rendered for this recipe
-    chart = chart_of(view, assets)
-    pairs = [match_uv_grid(chart, target.grid, section.threshold, view.faces.ignore_mask, view.invented_mask)]
-    if backward:
+    fragments, uv = view.faces.fragments, assets.tensors.uv
+    chart = chart_of(view, assets) if backward or uv.is_cuda else None
+    source = ChartedFragments(fragments, uv) if chart is None else chart
+    pairs = [match_uv_grid(source, target.grid, section.threshold, view.faces.ignore_mask, view.invented_mask)]
+    if backward and chart is not None:
         fragments = repeated(target, len(view.image)).fragments
         there = chart_coordinates(fragments, assets.tensors.uv)
         pairs.append(_with_reasons_there(*match_nearest_uv(there, chart, section.threshold), view))

@@ -14,6 +14,8 @@ from synthgen.raster.interpolate import interpolate
 Array = NDArray[np.float64]
 
 MOST_SIDE = 1024
+LANES = 8
+AWAY = 1e18
 # float32 distances are off by 2e-7 of themselves: a pixel this much farther cannot come out nearest.
 _MARGIN = 4e-6
 
@@ -23,14 +25,23 @@ class UvGrid:
     """For each of side x side cells of the chart, the pixels of a picture that can be nearest to a point in the cell.
 
     size: (H, W) of the picture. side: cells per side of the unit square, row-major, u to the right. offset:
-    (side^2 + 1,) int32, where the pixels of each cell begin, in row order. entry: (C, 3) float32, template coordinate
-    and number in row order of each: beside each other in memory, which is what the search waits for.
+    (side^2 + 1,) int32, where the blocks of each cell begin. block: (B, 3, LANES) float32, u, v and number in row order
+    of LANES pixels, in row order: beside each other in memory, which is what the search waits for, and compared at
+    once. Lanes that hold none are AWAY from every point.
     """
 
     size: tuple[int, int]
     side: int
     offset: torch.Tensor
-    entry: torch.Tensor
+    block: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ChartedFragments:
+    """Fragments on the CPU and the template coordinates uv (T, 3, 2) float32 of their triangles' corners."""
+
+    fragments: Fragments
+    uv: torch.Tensor
 
 
 def build_uv_grid(target_uv: NDArray[np.float32]) -> UvGrid:
@@ -53,21 +64,25 @@ def build_uv_grid(target_uv: NDArray[np.float32]) -> UvGrid:
         kept = _can_be_nearest(u[candidate], v[candidate], cell, side)
         cell, candidate = cell[kept], candidate[kept]
     order = np.lexsort((candidate, cell))
-    offset = np.searchsorted(cell[order], np.arange(side * side + 1)).astype(np.int32)
     rows = candidate[order]
-    entry = np.column_stack([uv[rows], pixel[rows].astype(np.float32)])
-    if len(entry) == 0:  # Warp takes no empty array; the offsets say that this one is
-        entry = np.zeros((1, 3), np.float32)
+    count = np.bincount(cell, minlength=side * side)
+    offset = np.concatenate([[0], np.cumsum(-(-count // LANES))])
+    block = np.full((max(int(offset[-1]), 1), 3, LANES), AWAY, np.float32)  # Warp takes no empty array
+    # Where each candidate goes: the lanes of its cell's blocks in turn.
+    turn = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    at, lane = offset[cell[order]] + turn // LANES, turn % LANES
+    block[at, 0, lane], block[at, 1, lane] = uv[rows].T
+    block[at, 2, lane] = pixel[rows]
     return UvGrid(
         (int(target_uv.shape[0]), int(target_uv.shape[1])),
         side,
-        torch.from_numpy(offset),
-        torch.from_numpy(entry),
+        torch.from_numpy(offset.astype(np.int32)),
+        torch.from_numpy(block),
     )
 
 
 def match_uv_grid(
-    source_uv: torch.Tensor,
+    source: torch.Tensor | ChartedFragments,
     grid: UvGrid,
     threshold: float,
     ignore_mask: torch.Tensor | None = None,
@@ -75,23 +90,31 @@ def match_uv_grid(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """flow (N, H, W, 2) float32 px and matchability (N, H, W) uint8: `match_nearest_uv` against the picture of `grid`.
 
-    source_uv: (N, H, W, 2) float32, NaN without face surface. Of equally near pixels the first in row order counts;
-    distances are compared in float32. ignore_mask, invented_mask: (N, H, W) bool; face pixels in them have code 7, and
-    no flow, or 6. Computed on the CPU. Raises UsageError as match_nearest_uv does.
+    source: template coordinates (N, H, W, 2) float32, NaN without face surface, or fragments on the CPU, whose
+    coordinates are looked up on the way. Of equally near pixels the first in row order counts; distances are compared
+    in float32. ignore_mask, invented_mask: (N, H, W) bool; face pixels in them have code 7, and no flow, or 6.
+    Computed on the CPU. Raises UsageError as match_nearest_uv does.
     """
-    if source_uv.ndim != 4 or source_uv.shape[3] != 2 or source_uv.dtype != torch.float32:
-        raise UsageError(f"source_uv must be (N, H, W, 2) float32, got {tuple(source_uv.shape)} {source_uv.dtype}")
     if not threshold > 0:
         raise UsageError(f"`threshold` must be positive, got {threshold}")
+    given: torch.Tensor | tuple[Fragments, torch.Tensor]
+    if isinstance(source, ChartedFragments):
+        check_tensor("fragments.triangle_id", source.fragments.triangle_id, (None, None, None), torch.int32)
+        check_tensor("uv", source.uv, (None, 3, 2), torch.float32)
+        shape, device, given = source.fragments.triangle_id.shape, source.uv.device, (source.fragments, source.uv)
+    else:
+        if source.ndim != 4 or source.shape[3] != 2 or source.dtype != torch.float32:
+            raise UsageError(f"source_uv must be (N, H, W, 2) float32, got {tuple(source.shape)} {source.dtype}")
+        shape, device, given = source.shape[:3], source.device, source.cpu().contiguous()
     masks = []
     for name, mask in (("ignore_mask", ignore_mask), ("invented_mask", invented_mask)):
         if mask is not None:
-            check_tensor(name, mask, tuple(source_uv.shape[:3]), torch.bool)
-        masks.append(torch.zeros((0, 0, 0), dtype=torch.bool) if mask is None else mask.cpu())
+            check_tensor(name, mask, tuple(shape), torch.bool)
+        masks.append(torch.zeros((0, 0, 0), dtype=torch.bool) if mask is None else mask.cpu().contiguous())
     from synthgen.labels.warp_uv_grid import launch_nearest
 
-    flow, code = launch_nearest(source_uv.cpu().contiguous(), grid, threshold, masks[0], masks[1])
-    return flow.to(source_uv.device), code.to(source_uv.device)
+    flow, code = launch_nearest(given, grid, threshold, masks)
+    return flow.to(device), code.to(device)
 
 
 def chart_coordinates(fragments: Fragments, uv: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from synthgen.core.conventions import MATCHABLE, NO_FACE, NO_NEAR_UV
+from synthgen.core.conventions import IGNORED, INVENTED, MATCHABLE, NO_FACE, NO_NEAR_UV
 from synthgen.core.errors import UsageError
 from synthgen.labels.nearest_uv import match_nearest_uv
-from synthgen.labels.uv_grid import build_uv_grid, match_uv_grid
+from synthgen.labels.uv_grid import ChartedFragments, build_uv_grid, chart_coordinates, match_uv_grid
+from synthgen.raster.fragments import Fragments
 
 THRESHOLD = 0.015
 Plane = NDArray[np.float32]
@@ -97,6 +98,31 @@ def test_agrees_with_the_general_matcher() -> None:
         ends = [(np.array([column, row]) + f[0, row, column].numpy()).astype(int) for f in (flow, tree_flow)]
         near, far = (np.linalg.norm(target[y, x] - source[row, column]) for x, y in ends)
         assert near <= far * (1 + 1e-6)
+
+
+def test_fragments_give_what_their_coordinates_give() -> None:
+    """Looked up on the way, row by row, with masks; more columns than are fetched ahead, and not a multiple."""
+    random = np.random.default_rng(2)
+    shape = (2, 33, 77)
+    triangle = torch.from_numpy(random.integers(-1, 9, shape).astype(np.int32))
+    weights = random.random((*shape, 3)).astype(np.float32)
+    barycentric = torch.from_numpy(weights / weights.sum(axis=-1, keepdims=True))
+    uv = torch.from_numpy(random.random((9, 3, 2), np.float32))
+    fragments = Fragments(triangle, barycentric, torch.zeros(shape))
+    ignored, invented = (torch.from_numpy(random.random(shape) < 0.2) for _ in range(2))
+    target = random.random((64, 64, 2), np.float32)
+    grid = build_uv_grid(target)
+    found = match_uv_grid(ChartedFragments(fragments, uv), grid, 0.01, ignored, invented)
+    chart = chart_coordinates(fragments, uv)
+    expected = match_uv_grid(chart, grid, 0.01, ignored, invented)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert set(np.unique(found[1])) == {NO_FACE, MATCHABLE, NO_NEAR_UV, IGNORED, INVENTED}
+    flow, code = brute_force(chart[1].numpy(), target, 0.01)
+    clear = ~(ignored | invented)[1].numpy() | (code == NO_FACE)
+    np.testing.assert_array_equal(found[1][1][clear], code[clear])
+    np.testing.assert_array_equal(found[0][1][clear], flow[clear])
+    assert torch.isnan(found[0][ignored & (triangle >= 0)]).all()
 
 
 def test_a_target_without_a_face_matches_nothing() -> None:

@@ -1,4 +1,4 @@
-"""ICT-FaceKit (MIT licence): the official `FaceXModel` folder of OBJ files as a morphable model.
+"""ICT-FaceKit (MIT licence): the official `FaceXModel` folder of OBJ files, or its arrays, as a morphable model.
 
 What the importer changes: centimetres become millimetres, quads become two triangles, and the chart is this project's
 (unwrap.py) instead of the release's tiles. The narrow face (hairline to under the chin, in front of the ears) and the
@@ -19,7 +19,9 @@ from synthgen.core.errors import ModelError
 from synthgen.morphable import unwrap
 from synthgen.morphable.contours import jaw_contours
 from synthgen.morphable.loaders import ict_tables as ict
+from synthgen.morphable.loaders.ict_arrays import IctArrays
 from synthgen.morphable.loaders.ict_expressions import expression_components
+from synthgen.morphable.loaders.ict_npz import is_ict_npz, read_ict_npz
 from synthgen.morphable.loaders.obj import fan_triangles, read_obj, read_obj_target
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.regions import shell_parts
@@ -34,21 +36,6 @@ _LABELLED_EYE_ANGLE = np.radians(80.0)
 
 
 @dataclass(frozen=True)
-class IctArrays:
-    """The release in memory, its own unit and indices.
-
-    neutral: (V, 3) cm; identity_deltas: (I, V, 3), expression_deltas: (E, V, 3) cm, target minus neutral;
-    polygons: (P, 4) int32, -1 pads triangles; expression_names: E names.
-    """
-
-    neutral: NDArray[np.floating]
-    identity_deltas: NDArray[np.floating]
-    expression_deltas: NDArray[np.floating]
-    expression_names: tuple[str, ...]
-    polygons: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
 class _Counts:
     """Triangles of the face shell, of the right eye's front, and of everything that carries labels."""
 
@@ -57,14 +44,17 @@ class _Counts:
     labelled: int
 
 
-def import_ict_facekit(folder: Path) -> MorphableModel:
-    """The model of an ICT-FaceKit checkout or its FaceXModel folder. Raises ModelError for anything incomplete."""
-    return convert_ict(read_ict_folder(folder))
+def import_ict_facekit(path: Path) -> MorphableModel:
+    """The model of an ICT-FaceKit checkout, its FaceXModel folder, or its arrays packed in an .npz file.
+
+    Raises ModelError for anything incomplete.
+    """
+    return convert_ict(read_ict_folder(path) if path.is_dir() else read_ict_npz(path))
 
 
-def is_ict_folder(folder: Path) -> bool:
-    """Whether a folder looks like an ICT-FaceKit checkout or its FaceXModel folder."""
-    return any((place / NEUTRAL_FILE).is_file() for place in (folder, folder / "FaceXModel"))
+def is_ict_release(path: Path) -> bool:
+    """Whether a path looks like an ICT-FaceKit checkout, its FaceXModel folder, or its arrays in an .npz file."""
+    return any((place / NEUTRAL_FILE).is_file() for place in (path, path / "FaceXModel")) or is_ict_npz(path)
 
 
 def read_ict_folder(folder: Path, identity_count: int = ict.IDENTITY_COUNT) -> IctArrays:

@@ -30,7 +30,7 @@ class Loader:
 
 # Recognised in this order: where 3DDFA's own files lie beside Basel's they are meant.
 LOADERS: dict[str, Loader] = {
-    "ict-facekit": Loader("ict_facekit", "import_ict_facekit", "is_ict_folder"),
+    "ict-facekit": Loader("ict_facekit", "import_ict_facekit", "is_ict_release"),
     "3ddfa": Loader("tddfa_mat_model", "import_tddfa_mat", "is_tddfa_path"),
     "bfm2009": Loader("bfm2009", "import_bfm2009", "is_bfm2009_path"),
     "face3d": Loader("face3d_mat", "import_face3d", "is_face3d_path"),

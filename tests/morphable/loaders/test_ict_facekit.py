@@ -10,8 +10,9 @@ import pytest
 from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError, UsageError
 from synthgen.morphable.loaders import ict_tables
+from synthgen.morphable.loaders.ict_arrays import IctArrays
 from synthgen.morphable.loaders.ict_expressions import sample_weights
-from synthgen.morphable.loaders.ict_facekit import IctArrays, read_ict_folder
+from synthgen.morphable.loaders.ict_facekit import read_ict_folder
 from synthgen.morphable.loaders.registry import LOADERS, import_model
 from synthgen.morphable.model import MorphableModel, evaluate_vertices
 from synthgen.morphable.model_file import load_model
