@@ -139,11 +139,11 @@ def generate(
         refuse_other_recipe(store, existing, recipe, count, going_on)
         if options.lock == "join" and existing is None:
             raise UsageError(f"{store.location} holds no dataset to join; start one without --join")
-        log = stack.enter_context(RunLog(store.folder if isinstance(store, LocalStore) else None))
         pool = stack.enter_context(_open_pool(recipe, store, options, len(plan)))
         facts = pool.facts()
         manifest = make_manifest(recipe, count, facts)
         write_manifest(store, existing, manifest, facts)
+        log = stack.enter_context(RunLog(store.folder if isinstance(store, LocalStore) else None))
         log.note("start", workers=options.workers, device=options.device, versions=manifest.versions)
         run = _Run(store, manifest, options, progress, log)
         run.build_missing(pool, plan)

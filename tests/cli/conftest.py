@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,10 +64,8 @@ def pair_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fake_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `generate` use the stand-in, in this process."""
 
-    def options(
-        count: int | None = None, workers: int = 1, device: str = "cpu", resume: bool = False
-    ) -> GenerateOptions:
-        return GenerateOptions(count, 0, device, resume, FAKE)
+    def options(**asked: Any) -> GenerateOptions:
+        return GenerateOptions(**asked | {"workers": 0, "factory": FAKE})
 
     monkeypatch.setattr("synthgen.pipeline.run.GenerateOptions", options)
 

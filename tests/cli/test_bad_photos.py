@@ -30,7 +30,7 @@ NAMES = ("good", *BAD)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker process, which would load torch and paint the head again for every dataset."""
 
-    def options(count: int | None, workers: int, device: str, resume: bool) -> GenerateOptions:
+    def options(count: int | None, workers: int, device: str, resume: bool, cluster: None) -> GenerateOptions:
         return GenerateOptions(count, 0, device, resume)
 
     monkeypatch.setattr("synthgen.pipeline.run.GenerateOptions", options)

@@ -30,7 +30,19 @@ def test_version(run: Run) -> None:
 
 def test_commands_are_those_of_the_readme() -> None:
     photos = {"fit", "labels", "profile", "video", "texture"}
-    generation = {"demo", "validate", "preview", "generate", "status", "verify", "show", "export", "env"}
+    generation = {
+        "demo",
+        "validate",
+        "preview",
+        "generate",
+        "status",
+        "verify",
+        "repair",
+        "show",
+        "report",
+        "export",
+        "env",
+    }
     assert set(COMMANDS) == generation | photos
     assert set(MODEL_COMMANDS) == {"import", "info", "preview"}
     assert set(ASSET_COMMANDS) == {"check"}

@@ -18,6 +18,8 @@ class State:
     done_shards: int = 0
     total_shards: int = 4
     restarts: int = 0
+    failed: int = 0
+    quarantined: int = 0
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,9 @@ def test_cuda_without_a_device_is_one_message(run: Run, small: Path, tmp_path: P
     assert not list((tmp_path / "data").glob("*"))
 
 
-def test_pictures_without_a_face_are_counted(run: Run, small: Path, tmp_path: Path) -> None:
-    arguments = ["--count", 3, "--device", "cpu", "--set", "pose.translation=5"]
+def test_recipes_that_never_show_a_face_are_refused(run: Run, small: Path, tmp_path: Path) -> None:
+    arguments = ["--count", 3, "--device", "cpu", "--set", "pose.translation=2"]
     result = run("generate", small, "-o", tmp_path / "away", *arguments)
-    assert result.code == 0 and "3 of 3 samples have a picture without any face" in result.err
+    assert result.code == 1 and "pose.translation puts the face at" in result.err
     result = run("generate", small, "-o", tmp_path / "here", *arguments[:-2])
     assert result.code == 0 and "without any face" not in result.err

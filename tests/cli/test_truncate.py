@@ -29,7 +29,7 @@ COMMANDS = {
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker process, which would load torch and the model again for every dataset."""
 
-    def options(count: int | None, workers: int, device: str, resume: bool) -> GenerateOptions:
+    def options(count: int | None, workers: int, device: str, resume: bool, cluster: None) -> GenerateOptions:
         return GenerateOptions(count, 0, device, resume)
 
     monkeypatch.setattr("synthgen.pipeline.run.GenerateOptions", options)

@@ -174,7 +174,7 @@ def labelled(truth: Truth, name: str, *options: str) -> Dataset:
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first dataset is made by a worker process; others need not load torch and the model again."""
 
-    def options(count: int | None, workers: int, device: str, resume: bool) -> GenerateOptions:
+    def options(count: int | None, workers: int, device: str, resume: bool, cluster: None) -> GenerateOptions:
         return GenerateOptions(count, 0, device, resume)
 
     monkeypatch.setattr("synthgen.pipeline.run.GenerateOptions", options)
