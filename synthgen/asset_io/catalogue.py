@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from synthgen.core.bounded_file import open_regular
+from synthgen.core.bounded_file import open_regular, read_bounded
 from synthgen.core.errors import AssetError
+from synthgen.core.limits import MOST_LICENCE_BYTES
 from synthgen.core.relative_path import is_utf8
 
 NOT_STATED = "not stated"
@@ -78,8 +79,8 @@ def folder_licence(root: str | Path) -> str:
     for folder in (Path(root), Path(root).parent):
         try:
             found = sorted(n for n in os.listdir(folder) if Path(n).stem.lower() in _LICENCE_STEMS)
-            text = (folder / found[0]).read_text("utf-8", errors="replace") if found else ""
-        except OSError:  # not readable: then it does not say
+            text = read_bounded(folder / found[0], MOST_LICENCE_BYTES).decode(errors="replace") if found else ""
+        except (OSError, ValueError):  # not readable: then it does not say
             continue
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if lines:

@@ -58,6 +58,8 @@ MOST_HDR_BYTES = 300 * MB
 MOST_HDR_HEADER_BYTES = 64 * KB
 # Radiance of a light, linear: the sun's disc has 1e9 in the units that skies are drawn in; float32 ends at 3e38.
 LARGEST_RADIANCE = 1e12
+# Of a licence file, whose first line is told.
+MOST_LICENCE_BYTES = 1 * MB
 # A table of a thousand lights has 300 kB.
 MOST_LIGHT_TABLE_BYTES = 64 * MB
 
@@ -110,7 +112,7 @@ MOST_FOREIGN_ARRAY_BYTES = 1 * GB
 MOST_ICT_NPZ_BYTES = 256 * MB
 # An .obj file; one of ICT-FaceKit's has 3 MB, and there are 154.
 MOST_OBJ_BYTES = 256 * MB
-# A list of 68 vertex numbers.
+# A list of 68 vertex numbers, or of the files of a release.
 MOST_LANDMARK_FILE_BYTES = 1 * MB
 # Any number of a model: micrometres and their squares stay below; the products of larger ones leave float32.
 LARGEST_MODEL_NUMBER = 1e12

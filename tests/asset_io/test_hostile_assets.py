@@ -52,7 +52,7 @@ def test_damaged_environment_maps(kind: str, tmp_path: Path) -> None:
 LIGHTS = {"maps": {"one": {"coefficients": np.eye(9, 3).tolist()}, "two": {"coefficients": np.ones((9, 3)).tolist()}}}
 
 
-@quick(150)
+@quick(80)
 @given(hostile_json(LIGHTS))
 def test_hostile_light_tables(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "lights.json"
@@ -83,7 +83,7 @@ def coco_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@quick(250)
+@quick(100)
 @given(hostile_json(INSTANCES))
 def test_hostile_instances(coco_folder: Path, content: Any) -> None:
     path = coco_folder / "instances.json"
@@ -173,7 +173,7 @@ def test_damaged_matlab_files(packed: bool, tmp_path: Path) -> None:
     cell[:, 0] = ["0/a.jpg", "ü.png"]
     savemat(path, {**MAT, "names": cell}, do_compression=packed)
 
-    @quick(150)
+    @quick(80)
     @given(damaged(path.read_bytes(), ends=260))
     def check(data: bytes) -> None:
         path.write_bytes(data)

@@ -65,7 +65,7 @@ def read_all_ways(path: Path) -> None:
 def test_damaged_pictures(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
 
-    @quick(60)
+    @quick(40)
     @given(damaged(FILES[name]))
     def check(data: bytes) -> None:
         path.write_bytes(data)
@@ -74,7 +74,7 @@ def test_damaged_pictures(name: str, tmp_path: Path) -> None:
     check()
 
 
-@quick(60)
+@quick(40)
 @given(
     st.sampled_from([b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBPVP8X", b"RIFF"]),
     st.binary(max_size=60),

@@ -130,7 +130,7 @@ def test_members_that_share_their_bytes_are_refused() -> None:
         read(first + bytes(directory), most_bytes=10**9)
 
 
-@quick(250)
+@quick(100)
 @given(damaged(npz(**ARRAYS), ends=300))
 def test_damaged_files(data: bytes) -> None:
     try:
@@ -140,7 +140,7 @@ def test_damaged_files(data: bytes) -> None:
     assert all(array.nbytes <= 10_000 and not array.dtype.hasobject for array in found.values())
 
 
-@quick(150)
+@quick(80)
 @given(damaged(npy("'<f8'", (2, 3), bytes(48))))
 def test_damaged_npy_files(data: bytes) -> None:
     with suppress(ValueError, OSError):

@@ -66,7 +66,7 @@ def read_everything(folder: Path) -> None:
 def test_hostile_values_under_a_right_seal(name: str, images_folder: Path, folder: Path) -> None:
     whole = unsealed(images_folder / name)
 
-    @quick(80)
+    @quick(60)
     @given(hostile_json(whole))
     def check(content: Any) -> None:
         (folder / name).write_bytes(sealed(content, SEALS[name]))
@@ -78,7 +78,7 @@ def test_hostile_values_under_a_right_seal(name: str, images_folder: Path, folde
 
 @pytest.mark.parametrize("name", [*SEALS, "template.npz", "shard-000000.tar"])
 def test_damaged_files(name: str, images_folder: Path, folder: Path) -> None:
-    @quick(60)
+    @quick(40)
     @given(damaged((images_folder / name).read_bytes()))
     def check(data: bytes) -> None:
         (folder / name).write_bytes(data)
@@ -144,7 +144,7 @@ def test_damaged_members(kind: str) -> None:
     shapes = {name: (array.shape, array.dtype) for name, array in codec.decode(members).items()}
     planes = len(members) - 2
 
-    @quick(150)
+    @quick(60)
     @given(damaged(members[planes], ends=400))
     def check_planes(data: bytes) -> None:
         def read() -> None:
@@ -155,7 +155,7 @@ def test_damaged_members(kind: str) -> None:
 
         reads_or_refuses(read, "the labels member")
 
-    @quick(60)
+    @quick(40)
     @given(damaged(members[0], ends=60))
     def check_picture(data: bytes) -> None:
         def read() -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.bounded_file import read_bounded
 from synthgen.core.conventions import PARTS
 from synthgen.core.errors import ModelError
+from synthgen.core.limits import MOST_LANDMARK_FILE_BYTES
 from synthgen.morphable import unwrap
 from synthgen.morphable.contours import jaw_contours
 from synthgen.morphable.loaders import ict_tables as ict
@@ -80,10 +82,10 @@ def read_ict_folder(folder: Path, identity_count: int = ict.IDENTITY_COUNT) -> I
 def _expression_names(path: Path) -> tuple[str, ...]:
     """The expression files that the release's index lists. Raises ModelError when it does not."""
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))["expressions"]
+        names = json.loads(read_bounded(path, MOST_LANDMARK_FILE_BYTES))["expressions"]
     except FileNotFoundError as error:
         raise ModelError(f"{path}: file not found; the importer needs the whole FaceXModel folder") from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise ModelError(f"{path}: expected JSON with a list 'expressions' ({error})") from error
     safe = isinstance(names, list) and names and all(isinstance(name, str) and name.isidentifier() for name in names)
     if not safe or len(set(names)) != len(names):

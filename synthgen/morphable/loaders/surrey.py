@@ -105,7 +105,7 @@ def _listed(path: Path, vertex_count: int) -> dict[int, int]:
     try:
         entries: Any = tomllib.loads(text)["landmark_mappings"]
         known = {int(point) - 1: int(vertex) for point, vertex in entries.items()}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: expected TOML with [landmark_mappings], point = vertex ({error})") from error
     for point, vertex in known.items():
         if not 0 <= point < 68 or not 0 <= vertex < vertex_count:
