@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.workload import ROOT
 
 # Chosen so that a worker lives long enough to start and to finish a few shards.
-PAUSE_S = (3.0, 7.0)
+PAUSE_S = (1.5, 4.5)
 
 
 @dataclass
@@ -81,7 +81,7 @@ def main() -> int:
     out = ROOT / "out" / "chaos"
     for name in ("calm", "tormented"):
         subprocess.run(["rm", "-rf", str(out / name)], check=True)
-    recipe = ["generate", str(ROOT / "recipes" / "bench.yaml"), "--count", "24000", "--set", "shard_size=64"]
+    recipe = ["generate", str(ROOT / "recipes" / "bench.yaml"), "--count", "30000", "--set", "shard_size=64"]
     command = [sys.executable, "-m", "synthgen", *recipe, "--workers", "2", "--attempts", "30", "--device", "cpu"]
     print("an undisturbed run", flush=True)
     subprocess.run([*command, "-o", str(out / "calm")], check=True)
