@@ -131,8 +131,8 @@ def drawn_share(
     everything: torch.Tensor,
     perspective: bool,
 ) -> Numbers:
-    """(N,) share of the label-carrying triangles that face the camera inside the frame at whose middle they, or another
-    part of the head, were drawn. NaN where less than FEWEST_DRAWN are to be seen: then coverage 0 is no mistake.
+    """(N,) share of the label-carrying triangles that face the camera inside the frame at or beside whose middle they,
+    or another part of the head, were drawn. NaN of less than FEWEST_DRAWN: then coverage 0 is no mistake.
 
     vertices_image: (N, V, 3) float32. triangles: (T, 3) int32, the label-carrying ones, some of which are taken.
     labelled: (N, H, W) int32, their ids; everything: the same of all triangles of the heads.
@@ -150,8 +150,11 @@ def drawn_share(
         expected &= corners[..., 2].min(axis=2) >= NEAR_MM
     picture, place = np.nonzero(expected)
     pixel = (picture * height + y[picture, place].astype(int)) * width + x[picture, place].astype(int)
-    number = torch.from_numpy(pixel).to(labelled.device)
+    # A triangle at the outline need not cover the centre of its pixel, but then that of a neighbour is covered.
+    beside = (pixel[:, None] + np.array([0, 1, -1, width, -width])).ravel()
+    number = torch.from_numpy(beside).to(labelled.device)
     own = labelled.view(-1).index_select(0, number) >= 0
     other = everything.view(-1).index_select(0, number) >= len(triangles)
-    share = mean_share(len(labelled), picture, (own | other).cpu().numpy(), FEWEST_DRAWN)
+    drawn = (own | other).view(-1, 5).any(dim=1).cpu().numpy()
+    share = mean_share(len(labelled), picture, drawn, FEWEST_DRAWN)
     return np.where(np.isfinite(corners).all(axis=(1, 2, 3)), share, 0.0)

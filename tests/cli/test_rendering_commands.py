@@ -1,6 +1,7 @@
 """Commands that render, on the built-in head."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synthgen.core.check_limits import CHECKS
 from synthgen.report.contact_sheet import GAP, HEADER, MARGIN, NUMBER, TILE
 
 Run = Callable[..., Any]
@@ -31,6 +33,20 @@ def test_preview_shows_faces(run: Run, small: Path, tmp_path: Path) -> None:
     assert first.std() > 10  # a face on gray, not an empty tile
     flow = pixels[top : top + TILE, MARGIN + NUMBER + 2 * (TILE + GAP) :][:, :TILE]
     assert len(np.unique(flow.reshape(-1, 3), axis=0)) > 20
+
+
+def test_preview_begins_anywhere_and_tells_of_broken_labels(
+    run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, second = tmp_path / "both.png", tmp_path / "second.png"
+    assert run("preview", small, "--first", 31, "-n", 2, "-o", both).err == ""  # in two blocks
+    strict = replace(CHECKS["reprojection_px"], limit=0.0)
+    monkeypatch.setitem(CHECKS, "reprojection_px", strict)
+    told = run("preview", small, "--first", 32, "-n", 1, "-o", second)
+    assert told.code == 0 and "sample 32: check source_reprojection_px is " in told.err
+    rows = [np.asarray(Image.open(file))[MARGIN + HEADER :] for file in (both, second)]
+    across = slice(MARGIN + NUMBER, MARGIN + NUMBER + 2 * TILE)  # the two pictures; flow is drawn to the sheet's scale
+    np.testing.assert_array_equal(rows[0][TILE + GAP :][:TILE, across], rows[1][:TILE, across])
 
 
 def test_dry_run_measures_and_touches_nothing(run: Run, small: Path, tmp_path: Path) -> None:
