@@ -48,9 +48,10 @@ def landmark_visibility(
     """(N, K) codes of core.conventions, the first that holds: 3 outside the frame or behind the camera, 2 hidden by
     the face or facing away, 5 behind an external occluder, 1 visible.
 
-    A point faces away when every triangle that it lies on does; the face hides it when it is in front by more than
-    LIFT_MM. triangles: (T, 3) int32. vertices_image: (N, V, 3) float32, [x px, y px, depth mm]. occluder_mask:
-    (N, H, W) bool. fronts: as in `hidden_points`.
+    The face hides a point when it is in front by more than LIFT_MM. A point faces away when every triangle that it lies
+    on does. So do points under the fold of a lid, which are no more hidden than the fold: with a surface less than
+    LIFT_MM in front, facing does not count. triangles: (T, 3) int32. vertices_image: (N, V, 3) float32, [x px, y px,
+    depth mm]. occluder_mask: (N, H, W) bool. fronts: as in `hidden_points`.
 
     Raises UsageError for a wrong shape, dtype, device or index.
     """
@@ -62,9 +63,13 @@ def landmark_visibility(
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
     if perspective:
         inside &= (corners[..., 2] >= near).all(dim=-1)
-    facing = _facing_triangle(points.around, triangles, vertices_image)
+    away = _faces_away(points.around, triangles, vertices_image)
     lifted = torch.stack([x, y, depth - LIFT_MM], dim=-1)
-    hidden = hidden_points(lifted, facing, vertices_image, triangles, (height, width), perspective, near, fronts)
+    judged = torch.cat([lifted, torch.where(away[..., None], position, torch.nan)], dim=1)
+    nowhere = torch.full(judged.shape[:2], -1, dtype=torch.int32, device=device)
+    covered = hidden_points(judged, nowhere, vertices_image, triangles, (height, width), perspective, near, fronts)
+    far_behind, behind = covered.chunk(2, dim=1)
+    hidden = far_behind | (away & ~behind)
     column, row = torch.where(inside, x, 0.0).long(), torch.where(inside, y, 0.0).long()
     occluded = occluder_mask[torch.arange(len(row), device=device)[:, None], row, column]
     code = torch.full(inside.shape, LANDMARK_VISIBLE, dtype=torch.uint8, device=device)
@@ -74,13 +79,12 @@ def landmark_visibility(
     return code.cpu().numpy()
 
 
-def _facing_triangle(around: torch.Tensor, triangles: torch.Tensor, vertices_image: torch.Tensor) -> torch.Tensor:
-    """(N, K) int32: of the triangles around each point (K, M) the one with the largest area towards the camera."""
+def _faces_away(around: torch.Tensor, triangles: torch.Tensor, vertices_image: torch.Tensor) -> torch.Tensor:
+    """(N, K) bool: all triangles around a point (K, M) face away from the camera."""
     corners = vertices_image[:, triangles[around].long(), :2]  # (N, K, M, 3, 2)
     first, second = corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
     area = first[..., 1] * second[..., 0] - first[..., 0] * second[..., 1]
-    chosen = torch.nan_to_num(area, nan=-torch.inf).argmax(dim=-1)
-    return around.expand(len(area), -1, -1).gather(2, chosen[..., None])[..., 0].int()
+    return ~(area > 0.0).any(dim=-1)
 
 
 def _surface_position(corners: torch.Tensor, weights: torch.Tensor, perspective: bool) -> torch.Tensor:

@@ -36,5 +36,5 @@ def test_links_lead_somewhere(link: str) -> None:
 
 def test_the_two_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("demo", "test", "check", "bench"):
+    for target in ("demo", "test", "check", "bench", "portraits"):
         assert f"\n{target}: " in makefile and f"make {target}" in TEXT

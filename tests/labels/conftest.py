@@ -108,7 +108,7 @@ def cast_rays(
 
     surface: triangle (P,) and barycentrics (P, 3) of the points. lift: mm by which they are judged nearer to the
     camera than they are (along a normal they would leave a lid's or lip's rim into the eye or the other lip); with it
-    a point at a vertex faces the camera if any triangle around does.
+    a point at a vertex faces the camera if any triangle around does, and facing does not count behind a surface.
     """
     ids, weights = surface
     corners = view.vertices_camera[n].numpy().astype(np.float64)[triangles]
@@ -124,13 +124,14 @@ def cast_rays(
         if lift and weights[i].max() > 0.999:
             around = np.flatnonzero((triangles == triangles[ids[i]][weights[i].argmax()]).any(axis=1))
         ray = point / point[2] if perspective else np.array([0.0, 0.0, 1.0])
-        hidden[i] = (normals[around] @ ray >= 0).all()
-        point = point - lift * ray
+        away = (normals[around] @ ray >= 0).all()
         origin = np.zeros(3) if perspective else np.array([point[0], point[1], -1e4])
-        reach = point[2] - origin[2] - 1e-3
+        reach = point[2] - origin[2]
         aim = ray[:2] + origin[:2]
         near = ((low <= aim) & (high >= aim)).all(axis=-1)
-        hidden[i] |= hit_before(origin, ray, reach, corners[near])
+        hidden[i] = hit_before(origin, ray, reach - max(lift, 1e-3), corners[near])
+        if away:
+            hidden[i] |= not lift or not hit_before(origin, ray, reach - 0.02, corners[near])
     return hidden
 
 

@@ -72,6 +72,19 @@ def test_a_point_at_an_edge_is_seen_with_either_side() -> None:
     assert found.tolist() == [LANDMARK_VISIBLE, LANDMARK_VISIBLE, LANDMARK_HIDDEN, LANDMARK_VISIBLE]
 
 
+def test_a_point_under_a_fold_is_as_visible_as_the_fold() -> None:
+    """A sheet folded back under itself: its underside faces away, 1.5 or 3 mm behind the upper one."""
+    triangles = torch.tensor([[0, 1, 2], [1, 3, 2], [0, 4, 5], [0, 5, 1]], dtype=torch.int32)
+    under = SurfacePoints(np.array([2], np.int32), np.array([[0.2, 0.4, 0.4]], np.float32))
+    occluder = torch.zeros((1, 8, 8), dtype=torch.bool)
+    for thickness, expected in ((1.5, LANDMARK_VISIBLE), (3.0, LANDMARK_HIDDEN)):
+        behind = 50 + thickness / 0.8
+        corners = [[1.0, 1, 50], [1, 7, 50], [7, 1, 50], [7, 7, 50], [6, 1, behind], [6, 7, behind]]
+        vertices = torch.tensor([corners])
+        placed = place_points(under, triangles)
+        assert landmark_visibility(placed, triangles, vertices, occluder, False).tolist() == [[expected]]
+
+
 def test_a_surface_just_in_front_hides_no_landmark() -> None:
     place = [(3.3, 1.2)]
     for gap, expected in ((1.9, LANDMARK_VISIBLE), (2.1, LANDMARK_HIDDEN)):
