@@ -31,7 +31,7 @@ _LABELS = {
     "images": (*DEFAULT_IMAGE_LABELS, "ignore_mask", *OTHER_FACE_LABELS),
     "pairs": (*DEFAULT_PAIR_LABELS, "triangle_id", "occluder_mask", "landmarks_2d", "landmarks_visibility"),
     "fittings": DEFAULT_FITTING_LABELS,
-    "video": (*DEFAULT_VIDEO_LABELS, "occluder_mask"),
+    "video": tuple(dict.fromkeys((*DEFAULT_VIDEO_LABELS, "occluder_mask"))),
 }
 ASSETS = (
     {"id": "background:a", "file": "a.png", "licence": "CC0", "sha256": "ab" * 32},
@@ -101,7 +101,9 @@ def _other_faces(arrays: dict[str, np.ndarray], index: int) -> dict[str, np.ndar
 def _clip(index: int) -> Sample:
     arrays: dict[str, np.ndarray] = {}
     for frame in range(2):
-        still = image_sample(10 * index + frame, SIZE).arrays | {"invented_mask": np.eye(*SIZE, k=frame, dtype=bool)}
+        still = image_sample(10 * index + frame, SIZE).arrays
+        still |= {"invented_mask": np.eye(*SIZE, k=frame, dtype=bool), "ignore_mask": np.zeros(SIZE, bool)}
+        still |= {"landmarks_2d_contour": still["landmarks_2d"]}
         names = [name for name in still if LABELS[name].view == "image"]
         arrays |= {f"frame{frame}_{name}": still[name] for name in names}
     for start, end in ((0, 1), (1, 0)):

@@ -233,10 +233,13 @@ def test_run_logs_are_shown(tmp_path: Path) -> None:
 
 
 def test_limits_are_those_that_are_enforced() -> None:
+    from synthgen.core.check_limits import CHECKS
     from synthgen.report.check_statistics import limit_of
 
-    assert limit_of("source_reprojection_px") == limit_of("frame_reprojection_px") == (None, 0.01)
-    assert limit_of("drawn_share") == (0.5, None)
+    most, least = CHECKS["reprojection_px"].limit, CHECKS["drawn_share"].limit
+    assert most is not None and least is not None
+    assert limit_of("source_reprojection_px") == limit_of("frame_reprojection_px") == (None, most)
+    assert limit_of("drawn_share") == (least, None)
     assert limit_of("coverage") == limit_of("other") == (None, None)
 
 
