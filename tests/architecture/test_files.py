@@ -34,7 +34,10 @@ def parameter_count(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def is_kernel(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """A Warp kernel takes its arrays one by one."""
-    return any(ast.unparse(decorator).split("(")[0] in ("wp.kernel", "wp.func") for decorator in node.decorator_list)
+    return any(
+        ast.unparse(decorator).split("(")[0] in ("wp.kernel", "wp.func", "wp.func_native")
+        for decorator in node.decorator_list
+    )
 
 
 def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
