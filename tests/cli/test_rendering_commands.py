@@ -92,5 +92,12 @@ def test_recipes_that_never_show_a_face_are_refused(run: Run, small: Path, tmp_p
     arguments = ["--count", 3, "--device", "cpu", "--set", "pose.translation=2"]
     result = run("generate", small, "-o", tmp_path / "away", *arguments)
     assert result.code == 1 and "pose.translation puts the face at" in result.err
-    result = run("generate", small, "-o", tmp_path / "here", *arguments[:-2])
+
+
+def test_pictures_without_a_face_are_counted(run: Run, small: Path, tmp_path: Path) -> None:
+    # Further away scenes would be drawn again: the square about the landmarks still touches the corner.
+    arguments = ["--count", 3, "--device", "cpu", "--set", "pose.scale=0.6", "--set", "pose.translation=-0.79"]
+    result = run("generate", small, "-o", tmp_path / "away", *arguments)
+    assert result.code == 0 and "3 of 3 samples have a picture without any face" in result.err
+    result = run("generate", small, "-o", tmp_path / "here", *arguments[:4])
     assert result.code == 0 and "without any face" not in result.err
