@@ -13,12 +13,19 @@ import torch
 
 from synthgen.motion.contour import SECTORS, Outline, directions
 
-INNER = (0.0, 0.5, 0.9)  # of the outline's radius: behind the face, for the gaps of meshes with an open mouth
+INNER = (
+    0.0,
+    0.25,
+    0.5,
+    0.7,
+    0.9,
+)  # of the outline's radius: behind the face, for the gaps of meshes with an open mouth
 BEHIND_MM = 4.0  # how far behind the outline they lie
 RINGS = (0.985, 1.10, 1.15, 1.20, 1.25, 1.30)  # just inside the outline, so that nothing gapes, then 300W-LP's five
 STEEPNESS = 2.0  # 300W-LP's cone (1) makes thin heads; a skull recedes faster
+LEAST_SLOPE = 1.2  # mm of depth per mm away from the centre: above a flat forehead the cone would stand upright
 BEHIND_HEAD_MM = 400.0  # all are drawn this much farther away: more than any head is deep
-BETWEEN = (0.25, 0.5, 0.75)  # of the way from the last ring to the border
+BETWEEN = tuple(k / 16 for k in range(1, 16))  # of the way from the last ring to the border
 OUTER = 3.0  # of the border's radius: what a zoom out or a shift of the picture shows, its border repeated
 NEAR_FACE = len(INNER) + len(RINGS)
 RING_COUNT = NEAR_FACE + len(BETWEEN) + 2
@@ -51,12 +58,18 @@ def ring_triangles() -> np.ndarray:
 
 
 def place_anchors(
-    outline: Outline, centre: torch.Tensor, nose_depth: torch.Tensor, up: torch.Tensor, size: tuple[int, int]
+    outline: Outline,
+    centre: torch.Tensor,
+    nose_depth: torch.Tensor,
+    up: torch.Tensor,
+    mm_per_px: torch.Tensor,
+    size: tuple[int, int],
 ) -> Anchors:
     """Anchors about the outlines of faces in photos of `size`.
 
     centre: (N, 2) px, of the outlines; nose_depth: (N,) mm, depth of the nose, about which the depth of the outline is
-    scaled; up: (N, 2) unit vectors, where the head's top is in the picture.
+    scaled; up: (N, 2) unit vectors, where the head's top is in the picture;
+    mm_per_px: (N,), at the depth of the nose.
     """
     device = centre.device
     relative = torch.tensor((*INNER, *RINGS), device=device)[:, None]
@@ -67,7 +80,8 @@ def place_anchors(
     far = last[:, None] + share * (border - last)[:, None]
     radius = torch.cat([near, far, OUTER * border[:, None]], dim=1)
     nose, rim = nose_depth[:, None, None], outline.depth[:, None]
-    cone = nose + (1.0 + STEEPNESS * (relative - 1.0).clamp_min(0.0)) * (rim - nose)
+    slope = torch.maximum(STEEPNESS * (rim - nose), LEAST_SLOPE * outline.radius[:, None] * mm_per_px[:, None, None])
+    cone = rim + (relative - 1.0).clamp_min(0.0) * slope + (relative - 1.0).clamp_max(0.0) * (rim - nose)
     flat = BEHIND_MM + torch.lerp(rim.mean(dim=2, keepdim=True), rim, relative)
     depth = torch.where(relative < RINGS[0], flat, cone)
     depth = torch.cat([depth, depth[:, -1:].expand(-1, RING_COUNT - NEAR_FACE, -1)], dim=1)

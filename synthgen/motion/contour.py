@@ -42,7 +42,7 @@ def head_outline(points: torch.Tensor, centre: torch.Tensor) -> Outline:
     on_rim = (radius >= RIM * outer.gather(1, sector)).float()
     weight = torch.zeros_like(outer).scatter_add(1, sector, on_rim)
     total = torch.zeros_like(outer).scatter_add(1, sector, on_rim * points[..., 2])
-    return Outline(outer, smooth_around(total, 3.0) / smooth_around(weight, 3.0).clamp_min(1e-6))
+    return Outline(outer, smooth_around(total, 1.0) / smooth_around(weight, 1.0).clamp_min(1e-6))
 
 
 def smooth_around(values: torch.Tensor, sigma: float) -> torch.Tensor:

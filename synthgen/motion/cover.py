@@ -1,51 +1,75 @@
-"""What the sides of a face show, which its photo shows badly."""
+"""What the rim of a face shows once turning brings it into view, which its photo shows badly."""
+
+from dataclasses import dataclass
 
 import torch
 
 from synthgen.motion.contour import Outline, radius_towards
-from synthgen.motion.head_parts import nose_base, up_direction
-from synthgen.raster.normals import vertex_normals
-from synthgen.render.assets import HeadAssets
-from synthgen.render.heads import Heads
 
-GRAZING = (0.62, 0.3)  # cosine of the angle of view at which a surface begins to show what lies further inside, ends
-REACH = (0.35, 0.7)  # of the way from the nose back to the outline: where that happens
-PULL = 0.12  # how far inside, relative to the outline's radius
-LEVEL = (0.0, 0.3)  # sine of the elevation from the centroid up to which that happens, above which it does not
+# Of the outline's radius: how far inside its place a rim in full view shows, at the sides, by which fits are off, and
+# below the chin, where the photo has neck and collar in front of what the model has of the face.
+MARGIN = (0.09, 0.16)
+BELOW = (-0.4, -0.9)  # sine of the elevation at which the second begins, and wholly holds
+# How far a turn tips a direction of the picture towards the viewer (sine) until what lies there comes into view, and
+# when it wholly has.
+IN_VIEW = (0.03, 0.35)
+EDGE = (1.5, 0.06)  # px, the least margin: edges of photos are mixtures; wholly from this sine on
+PASSING = 0.4  # of the turn's sine: the same for directions along the axis, which move across what is behind
+# Sine of the elevation up to which all this holds, and from which the photo's hair stays as it is.
+TEMPLE, HAIRLINE = 0.6, 0.95
 
 
-def covering_sources(heads: Heads, outline: Outline, centre: torch.Tensor, assets: HeadAssets) -> torch.Tensor:
-    """(N, V, 2) px of the photo that each vertex shows when the head has turned far. centre: (N, 2) px, of the outline.
+@dataclass(frozen=True)
+class Rim:
+    """Where the vertices of N heads lie between the centres and the outlines of their faces.
+
+    direction: (N, V, 2) float32 unit vectors from the centres to the vertices; radius: (N, V) px, of the outline there;
+    share: (N, V), of the way to it; margin: (N, V), of the radius, by which the rim may give way; 0 at the hairline.
+    """
+
+    direction: torch.Tensor
+    radius: torch.Tensor
+    share: torch.Tensor
+    margin: torch.Tensor
+
+
+def rim_of(points: torch.Tensor, outline: Outline, centre: torch.Tensor, up: torch.Tensor) -> Rim:
+    """The rims of N heads with vertices at `points` (N, V, 2) px.
+
+    centre: (N, 2) px, of the outlines; up: (N, 2) unit vectors, where the heads' tops are in the picture.
+    """
+    offset = points - centre[:, None]
+    distance = offset.norm(dim=-1).clamp_min(1e-6)
+    radius = radius_towards(outline.radius, torch.atan2(offset[..., 1], offset[..., 0]))
+    direction = offset / distance[..., None]
+    elevation = (direction @ up[..., None])[..., 0]
+    return Rim(direction, radius, distance / radius, rim_margin(elevation))
+
+
+def rim_margin(elevation: torch.Tensor) -> torch.Tensor:
+    """Share of the radius by which a rim may give way, of any shape; elevation: its sine, 1 at the top of the head."""
+    below = smooth_step((elevation - BELOW[0]) / (BELOW[1] - BELOW[0]))
+    above = smooth_step((elevation - TEMPLE) / (HAIRLINE - TEMPLE))
+    return (MARGIN[0] + (MARGIN[1] - MARGIN[0]) * below) * (1.0 - above)
+
+
+def pulled_in(rim: Rim, turn: torch.Tensor) -> torch.Tensor:
+    """(N, V, 2) px from where each vertex is to what it shows after `turn` (N, 3, 3), camera space.
 
     Near the outline of a face the photo has what a fit a few pixels off makes of it, background often, and turning
-    spreads that over the cheek: below the eyes, surfaces seen at a grazing angle show what lies a little further
-    inside.
+    spreads that over the cheek: where the rim comes into view, what lies between the outline and a margin inside it is
+    left out, and what lies as far again inside that margin is drawn out over it. Nothing folds.
     """
-    own = heads.vertices_image[..., :2]
-    normals = vertex_normals(heads.vertices_camera, assets.tensors.triangles, assets.adjacency)
-    offset = own - centre[:, None]
-    angle = torch.atan2(offset[..., 1], offset[..., 0])
-    rim = radius_towards(outline.radius, angle)
-    depth, nose = heads.vertices_image[..., 2], nose_base(heads, assets)[:, 2:]
-    # Seen from the front 1, from the side 0; at the nose 0, at the outline 1.
-    facing = -(normals * _view_directions(heads)).sum(dim=-1)
-    backward = (depth - nose) / (radius_towards(outline.depth, angle) - nose).clamp_min(1.0)
-    sides = _step((backward - REACH[0]) / (REACH[1] - REACH[0]))
-    graze = _step((GRAZING[0] - facing) / (GRAZING[0] - GRAZING[1]))
-    outward = offset / offset.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    up = up_direction(heads.cameras, heads.vertices_camera.mean(dim=1))
-    low = 1.0 - _step(((outward @ up[..., None])[..., 0] - LEVEL[0]) / (LEVEL[1] - LEVEL[0]))
-    return own - (PULL * graze * sides * low * rim)[..., None] * outward
+    tipped = -(rim.direction @ turn[:, 2, :2, None])[..., 0]
+    sine = turn[:, 2, :2].norm(dim=-1)[:, None]
+    seen = tipped + PASSING * sine
+    margin = rim.margin * smooth_step((seen - IN_VIEW[0]) / (IN_VIEW[1] - IN_VIEW[0]))
+    margin = torch.maximum(margin, EDGE[0] / rim.radius * smooth_step(tipped / EDGE[1]))
+    inwards = torch.minimum(((rim.share - 1.0) / 2.0 + margin).clamp_min(0.0), margin)
+    return (-inwards * rim.radius)[..., None] * rim.direction
 
 
-def _view_directions(heads: Heads) -> torch.Tensor:
-    """(N, V, 3) unit vectors from the camera to the vertices; (1, 1, 3) for scaled-orthographic cameras."""
-    if heads.cameras.perspective:
-        return torch.nn.functional.normalize(heads.vertices_camera, dim=-1)
-    return torch.tensor([[[0.0, 0.0, 1.0]]], device=heads.vertices_camera.device)
-
-
-def _step(share: torch.Tensor) -> torch.Tensor:
+def smooth_step(share: torch.Tensor) -> torch.Tensor:
     """Smooth step from 0 at share 0 to 1 at share 1."""
     inside = share.clamp(0.0, 1.0)
     return inside * inside * (3.0 - 2.0 * inside)

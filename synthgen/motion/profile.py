@@ -11,7 +11,8 @@ from synthgen.geometry.rotation import euler_from_rotation, rotation_from_euler
 from synthgen.geometry.similarity import Similarity
 from synthgen.motion.mesh_image import MeshImage, build_mesh_image, select_cameras, select_meshes
 from synthgen.motion.mirror import Mirror, mirror_coefficients
-from synthgen.motion.turn import sample_photo, turn_mesh, turned_depth_shift
+from synthgen.motion.paint import paint
+from synthgen.motion.turn import turn_mesh, turned_depth_shift
 from synthgen.recipe.photo_sections import Profile
 from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import evaluate_heads
@@ -81,17 +82,18 @@ def profile_stills(
     rows: (M,); rotation: (M, 3, 3) float64, world axes; similarity: M motions of the picture, none by default.
     """
     number = torch.from_numpy(np.asarray(rows, np.int64)).to(stills.photos.image.device)
-    turned = turn_mesh(select_meshes(stills.mesh, rows), rotation, similarity)
+    turned = turn_mesh(select_meshes(stills.mesh, rows), rotation, similarity, mirror=True)
+    source_map = turned.source_map
     still = stills.photos
     scale = np.ones(len(rotation)) if similarity is None else similarity.scale
 
     def moved(mask: torch.Tensor | None) -> torch.Tensor | None:
-        return _looked_up(mask[number], turned.source_map) if mask is not None and bool(mask.any()) else None
+        return _looked_up(mask[number], source_map) if mask is not None and bool(mask.any()) else None
 
     made_up = moved(still.invented_mask)
     invented = turned.invented if made_up is None else turned.invented | made_up
     photos = Photos(
-        sample_photo(still.image[number], turned.source_map),
+        paint(still.image[number], turned),
         still.identity[rows],
         still.expression[rows],
         turned.cameras,
@@ -100,7 +102,7 @@ def profile_stills(
         invented,
         moved(still.occluder_mask),
     )
-    return Profiled(photos, turned.source_map)
+    return Profiled(photos, source_map)
 
 
 def select_views(profiled: Profiled, rows: NDArray[np.integer]) -> Profiled:

@@ -17,8 +17,9 @@ from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.motion.mesh_image import MeshImage, build_mesh_image, select_meshes
 from synthgen.motion.motion_blur import blur_along_motion, with_noise
 from synthgen.motion.motion_path import MotionPath, head_rotations, is_turned, picture_motions
+from synthgen.motion.paint import paint, sample_photo
 from synthgen.motion.picture_velocity import picture_velocities
-from synthgen.motion.turn import sample_photo, turn_mesh, turned_cameras
+from synthgen.motion.turn import turn_mesh, turned_cameras
 from synthgen.render.assets import HeadAssets
 from synthgen.render.heads import Heads, evaluate_heads
 
@@ -195,7 +196,8 @@ def _flat_frames(still: Still, to_frames: Similarity, size: tuple[int, int], wit
         _repeated_cameras(still.cameras, count), compose(to_frames, _repeated(still.from_photo, count))
     )
     nothing = torch.zeros(sampled.shape[:3], dtype=torch.bool, device=device)
-    return _clip(still, cameras, sampled, nothing, places(1) if with_map else None)
+    image = sample_photo(still.pixels.expand(count, -1, -1, -1), sampled)
+    return _clip(still, cameras, (image, sampled, nothing), places(1) if with_map else None)
 
 
 def _turned_frames(still: Still, rotation: Array, to_frames: Similarity, size: tuple[int, int], with_map: bool) -> Clip:
@@ -205,16 +207,21 @@ def _turned_frames(still: Still, rotation: Array, to_frames: Similarity, size: t
     turned = turn_mesh(mesh, rotation, _finer(to_frames, still.samples), grid)
     cameras = move_cameras(turned_cameras(mesh, rotation), to_frames)
     places = turn_mesh(mesh, rotation, to_frames, size).source_map if with_map else None
-    clip = _clip(still, cameras, turned.source_map, turned.invented, places)
+    image = paint(still.pixels.expand(len(rotation), -1, -1, -1), turned)
+    clip = _clip(still, cameras, (image, turned.source_map, turned.invented), places)
     return replace(clip, origin_depth=turned.origin_depth)
 
 
 def _clip(
-    still: Still, cameras: Cameras, sampled: torch.Tensor, invented: torch.Tensor, places: torch.Tensor | None
+    still: Still,
+    cameras: Cameras,
+    picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    places: torch.Tensor | None,
 ) -> Clip:
-    """sampled: (F, S H, S W, 2), places: (F, H, W, 2), px of the part; invented: (F, S H, S W)."""
-    count, samples = len(sampled), still.samples
-    image = sample_photo(still.pixels.expand(count, -1, -1, -1), sampled).to(torch.float32)
+    """picture: image (F, S H, S W, 3), its places (..., 2), px of the part, and what was invented; places: (F, H, W, 2)
+    of the pixels of the frames."""
+    pixels, sampled, invented = picture
+    samples, image = still.samples, pixels.to(torch.float32)
     back = inverse(still.from_photo)
     in_photo = _in_photo(back, sampled)
     invented = invented | ~_is_inside(in_photo, still.photo_size)
@@ -225,7 +232,7 @@ def _clip(
     if places is not None:
         source_map = _in_photo(back, places)
         source_map[~_is_inside(source_map, still.photo_size)] = float("nan")
-    return Clip(image, cameras, still.to_picture, np.zeros(count), invented, source_map, in_photo)
+    return Clip(image, cameras, still.to_picture, np.zeros(len(image)), invented, source_map, in_photo)
 
 
 def _in_order(parts: list[tuple[NDArray[np.intp], Clip]], frames: int) -> Clip:

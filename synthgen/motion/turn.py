@@ -11,24 +11,47 @@ from synthgen.geometry.camera import Cameras, project
 from synthgen.geometry.similarity import Similarity, move_cameras
 from synthgen.motion.anchors import BEHIND_HEAD_MM, NEAR_FACE, move_anchors
 from synthgen.motion.contour import SECTORS
-from synthgen.motion.mesh_image import MeshImage
+from synthgen.motion.cover import pulled_in
+from synthgen.motion.hidden_side import mirrored_rotation, uncovered
+from synthgen.motion.mesh_image import MeshImage, better_part, select_meshes
 from synthgen.raster.rasterize import rasterize
 
-# Turned by this and more, grazing surfaces show what lies further inside. Less is less visible, and nothing may change
-# at 0.
-FULL_COVER = np.radians(15.0)
+# Less of the mirrored side than this in the colour of a pixel does not make it an invented one.
+TRACE = 0.02
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What M of N new pictures show of the mirrored photo. rows: (M,) int64, their numbers; source_map: (M, H, W, 2)
+    float32 px in the photo; share: (M, H, W) float32 in [0, 1], of it in each pixel; both: (M, H, W) bool, where the
+    photo shows the place itself and its mirror image."""
+
+    rows: torch.Tensor
+    source_map: torch.Tensor
+    share: torch.Tensor
+    both: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Turned:
-    """N new pictures. cameras: theirs, exact. source_map: (N, H, W, 2) float32 px in the photo, NaN where no surface
-    is; it may point beside the photo, whose border is then repeated. invented: (N, H, W) bool. origin_depth: (N,) mm,
-    depth of the model origin; only the cameras of a pinhole hold it, too."""
+    """N new pictures.
+
+    cameras: theirs, exact. origin_depth: (N,) mm, depth of the model origin; only the cameras of a pinhole hold it,
+    too. scale: (N,) float32, px of the picture per px of the photo. source_map: (N, H, W, 2) float32 px in the photo,
+    where most of each colour comes from, NaN where no surface is; it may point beside the photo, whose border is then
+    repeated. invented: (N, H, W) bool. stretched: (N, H, W) bool, where a head is larger than
+    in the photo. own_map: source_map without what is
+    mirrored. mirrored: None where nothing is.
+    """
 
     cameras: Cameras
     origin_depth: NDArray[np.float64]
+    scale: torch.Tensor
     source_map: torch.Tensor
     invented: torch.Tensor
+    stretched: torch.Tensor
+    own_map: torch.Tensor
+    mirrored: Mirrored | None
 
 
 def turn_mesh(
@@ -36,41 +59,78 @@ def turn_mesh(
     rotation: NDArray[np.float64],
     similarity: Similarity | None = None,
     size: tuple[int, int] | None = None,
+    mirror: bool = False,
 ) -> Turned:
     """The photos' meshes with the heads at new rotations, rendered.
 
     rotation: (N, 3, 3) float64, world axes, of the heads afterwards; similarity: motion of the picture in its plane,
-    applied after; size: height and width of the new pictures, by default those of the photos.
+    applied after; size: height and width of the new pictures, by default those of the photos;
+    mirror: a side of a head that its photo hides is shown by the other one.
     The projected centroid of each head stays where it is (300W-LP).
     """
     from synthgen.motion.warp_sample import launch_source_map
 
     size = mesh.size if size is None else size
-    turn = camera_turn(mesh.cameras, rotation)
-    moved, shown_xy = move_mesh(mesh, turn)
-    cameras = turned_cameras(mesh, rotation)
-    if similarity is not None:
-        matrix = torch.from_numpy(similarity.matrix.astype(np.float32)).to(moved.device)
-        moved = torch.cat(
-            [moved[..., :2] @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2], moved[..., 2:]], 2
-        )
-        cameras = move_cameras(cameras, similarity)
-    moved = moved.contiguous()
-    fragments = rasterize(moved, mesh.triangles, size, cameras.perspective)
     scale = np.ones(len(rotation)) if similarity is None else similarity.scale
-    source_map, invented = launch_source_map(fragments, mesh, moved, shown_xy, scale)
-    return Turned(cameras, moved_origin(mesh, rotation)[:, 2], source_map, invented)
+    moved, shown_xy = move_mesh(mesh, camera_turn(mesh.cameras, rotation))
+    moved = _moved_in_plane(moved, similarity)
+    fragments = rasterize(moved, mesh.triangles, size, mesh.cameras.perspective)
+    own_map, invented, stretched = launch_source_map(fragments, mesh, moved, shown_xy, scale)
+    mirrored, source_map = None, own_map
+    if mirror:
+        seen = (fragments.triangle_id < mesh.head_triangles) & ~invented
+        mirrored = _mirrored(mesh, rotation, similarity, seen)
+    if mirrored is not None:
+        invented[mirrored.rows] |= mirrored.share > TRACE
+        most = mirrored.share[..., None] >= 0.5
+        source_map = own_map.clone()
+        source_map[mirrored.rows] = torch.where(most, mirrored.source_map, own_map[mirrored.rows])
+    cameras = turned_cameras(mesh, rotation)
+    return Turned(
+        cameras if similarity is None else move_cameras(cameras, similarity),
+        moved_origin(mesh, rotation)[:, 2],
+        torch.from_numpy(scale.astype(np.float32)).to(moved.device),
+        source_map,
+        invented,
+        stretched,
+        own_map,
+        mirrored,
+    )
 
 
-def sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor:
-    """(N, H, W, 3) uint8 pictures: photos (N, Hs, Ws, 3) uint8 sampled bilinearly at source_map (N, H, W, 2) px.
+def _mirrored(
+    mesh: MeshImage, rotation: NDArray[np.float64], similarity: Similarity | None, seen: torch.Tensor
+) -> Mirrored | None:
+    """What the turns uncover that the photos hide; seen: (N, H, W) bool, where they show what the new pictures do."""
+    from synthgen.motion.warp_sample import launch_mirrored_map
 
-    Interpolates sRGB values as 300W-LP does. Beside the photo its border is repeated; a hole takes the colour of the
-    nearest pixel of its row.
-    """
-    from synthgen.motion.warp_sample import launch_sample_photo
+    turn = torch.from_numpy(camera_turn(mesh.cameras, rotation).astype(np.float32)).to(mesh.centroid.device)
+    rows = torch.nonzero(uncovered(mesh.cameras, turn))[:, 0]
+    if not len(rows):
+        return None
+    number = rows.cpu().numpy()
+    part = select_meshes(better_part(mesh), number)
+    # The mirror image of a head that is turned the other way.
+    moved, shown_xy = move_mesh(part, camera_turn(part.cameras, mirrored_rotation(rotation[number])))
+    middle = project(part.cameras, part.centroid[:, None])[..., 0]
+    moved[..., 0] = 2.0 * middle - moved[..., 0]
+    if similarity is not None:
+        similarity = Similarity(similarity.scale[number], similarity.angle[number], similarity.shift[number])
+    moved = _moved_in_plane(moved, similarity)
+    part = replace(part, triangles=part.triangles[:, [0, 2, 1]].contiguous())
+    size = (int(seen.shape[1]), int(seen.shape[2]))
+    drawn = rasterize(moved, part.triangles, size, part.cameras.perspective)
+    source_map, share = launch_mirrored_map(drawn, part, moved, shown_xy)
+    return Mirrored(rows, source_map, share, seen[rows] & (share > 0.0))
 
-    return launch_sample_photo(pixels, source_map)
+
+def _moved_in_plane(points: torch.Tensor, similarity: Similarity | None) -> torch.Tensor:
+    """Image points (N, P, 3) moved by N similarities."""
+    if similarity is None:
+        return points.contiguous()
+    matrix = torch.from_numpy(similarity.matrix.astype(np.float32)).to(points.device)
+    xy = points[..., :2] @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
+    return torch.cat([xy, points[..., 2:]], dim=2)
 
 
 def turned_cameras(mesh: MeshImage, rotation: NDArray[np.float64]) -> Cameras:
@@ -121,16 +181,9 @@ def move_mesh(mesh: MeshImage, turn: NDArray[np.float64]) -> tuple[torch.Tensor,
     moved = project(mesh.cameras, torch.cat([turned[:, :count], near], dim=1))
     anchors = move_anchors(mesh.anchors, moved[:, count:].unflatten(1, (NEAR_FACE, SECTORS)))
     shown_xy = mesh.source_xy.clone()
-    cover = covering(turn).to(shown_xy.device)[:, None, None]
-    shown_xy[:, :count] = torch.lerp(shown_xy[:, :count], mesh.cover_xy, cover)
+    shown_xy[:, :count] += pulled_in(mesh.rim, matrix)
     behind = anchors.flatten(1, 2) + torch.tensor([0.0, 0.0, BEHIND_HEAD_MM], device=anchors.device)
     return torch.cat([moved[:, :count], behind], dim=1), shown_xy
-
-
-def covering(turn: NDArray[np.float64]) -> torch.Tensor:
-    """(N,) float32 in [0, 1] for rotations (N, 3, 3): how far the outline of the head has left its place."""
-    angle = np.arccos(np.clip((np.trace(turn, axis1=1, axis2=2) - 1.0) / 2.0, -1.0, 1.0))
-    return torch.from_numpy(np.clip(angle / FULL_COVER, 0.0, 1.0).astype(np.float32))
 
 
 def camera_turn(cameras: Cameras, rotation: NDArray[np.float64]) -> NDArray[np.float64]:

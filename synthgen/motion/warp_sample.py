@@ -1,4 +1,4 @@
-"""Kernels of profiling: where each new pixel comes from in the photo, whether a camera saw it, and its colour."""
+"""Kernels of profiling: where each new pixel comes from in the photo, and whether a camera saw it."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ wp.set_module_options(EXACT_FLOATS)
 
 # A pixel is invented where turning stretches the photo to more than four times its area, or
 MOST_STRETCH = 4.0
+STRETCHED = 1.6  # times its area: from here on skin may show streaks (warp_paint)
 # A surface point is hidden in the photo when this much, mm, behind all of the head's four nearest pixels: half a pixel
 # of a surface seen at 80 degrees, at 2 px/mm.
 HIDDEN_MM = 1.5
@@ -66,6 +67,51 @@ def front_at(front_depth: wp.array3d(dtype=wp.float32), n: wp.int32, x: wp.float
     return farthest
 
 
+@wp.func
+def photo_weights(mesh: Mesh, source: wp.array(dtype=wp.vec3), t: wp.int32, b: wp.vec3) -> wp.vec3:  # type: ignore[valid-type]
+    """Weights of the corners of triangle t at the place in the photo of a point with weights b on the new surface."""
+    if not mesh.perspective:
+        return b
+    # What is linear on the surface is projective in the photo.
+    k = mesh.triangles[t]
+    behind = float(0.0)
+    if t >= mesh.head_triangles:
+        behind = mesh.behind
+    w = wp.vec3(
+        b[0] * (source[k[0]][2] + behind),
+        b[1] * (source[k[1]][2] + behind),
+        b[2] * (source[k[2]][2] + behind),
+    )
+    return w / (w[0] + w[1] + w[2])
+
+
+@wp.kernel
+def find_mirrored(
+    triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
+    barycentric: wp.array3d(dtype=wp.vec3),  # type: ignore[valid-type]
+    mesh: Mesh,
+    better_seen: wp.array2d(dtype=wp.float32),  # type: ignore[valid-type]
+    span: wp.int32,
+    source_map: wp.array3d(dtype=wp.vec2),  # type: ignore[valid-type]
+    share: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
+):
+    """Where mirrored pictures come from, and their share (N, H, W); the planes come in as NaN and 0."""
+    n, row, part = wp.tid()
+    ids = triangle_id[n][row]
+    better = better_seen[n]
+    shown_xy = mesh.shown_xy[n]
+    for column in range(part * span, (part + 1) * span):
+        t = ids[column]
+        if t >= 0:
+            k = mesh.triangles[t]
+            b = barycentric[n, row, column]
+            much = b[0] * better[k[0]] + b[1] * better[k[1]] + b[2] * better[k[2]]
+            if much > 0.0:
+                w = photo_weights(mesh, mesh.source[n], t, b)
+                source_map[n, row, column] = w[0] * shown_xy[k[0]] + w[1] * shown_xy[k[1]] + w[2] * shown_xy[k[2]]
+                share[n, row, column] = wp.min(much, 1.0)
+
+
 @wp.kernel
 def find_sources(
     triangle_id: wp.array3d(dtype=wp.int32),  # type: ignore[valid-type]
@@ -74,95 +120,59 @@ def find_sources(
     span: wp.int32,
     source_map: wp.array3d(dtype=wp.vec2),  # type: ignore[valid-type]
     invented: wp.array3d(dtype=wp.bool),  # type: ignore[valid-type]
+    stretched: wp.array3d(dtype=wp.bool),  # type: ignore[valid-type]
 ):
     """One thread works on `span` pixels of a row."""
     n, row, part = wp.tid()
     width = float(mesh.front_depth.shape[2])
     height = float(mesh.front_depth.shape[1])
+    scale = mesh.scale[n]
+    ids = triangle_id[n][row]
+    weights = barycentric[n][row]
+    places = source_map[n][row]
+    made = invented[n][row]
+    skin = stretched[n][row]
+    source = mesh.source[n]
+    place_xy = mesh.place_xy[n]
+    shown_xy = mesh.shown_xy[n]
+    moved = mesh.moved[n]
     for column in range(part * span, (part + 1) * span):
-        t = triangle_id[n, row, column]
+        t = ids[column]
         if t < 0:
-            source_map[n, row, column] = wp.vec2(wp.nan, wp.nan)
-            invented[n, row, column] = True
+            places[column] = wp.vec2(wp.nan, wp.nan)
+            made[column] = True
+            skin[column] = False
             continue
         k = mesh.triangles[t]
-        b = barycentric[n, row, column]
-        w = b
-        if mesh.perspective:
-            # What is linear on the surface is projective in the photo.
-            behind = float(0.0)
-            if t >= mesh.head_triangles:
-                behind = mesh.behind
-            za = mesh.source[n, k[0]][2] + behind
-            zb = mesh.source[n, k[1]][2] + behind
-            zc = mesh.source[n, k[2]][2] + behind
-            w = wp.vec3(b[0] * za, b[1] * zb, b[2] * zc)
-            w = w / (w[0] + w[1] + w[2])
-        shown = w[0] * mesh.shown_xy[n, k[0]] + w[1] * mesh.shown_xy[n, k[1]] + w[2] * mesh.shown_xy[n, k[2]]
-        source_map[n, row, column] = shown
-        pa = mesh.place_xy[n, k[0]]
-        pb = mesh.place_xy[n, k[1]]
-        pc = mesh.place_xy[n, k[2]]
-        ma = mesh.moved[n, k[0]]
-        mb = mesh.moved[n, k[1]]
-        mc = mesh.moved[n, k[2]]
+        b = weights[column]
+        w = photo_weights(mesh, source, t, b)
+        shown = w[0] * shown_xy[k[0]] + w[1] * shown_xy[k[1]] + w[2] * shown_xy[k[2]]
+        places[column] = shown
+        pa = place_xy[k[0]]
+        pb = place_xy[k[1]]
+        pc = place_xy[k[2]]
+        ma = moved[k[0]]
+        mb = moved[k[1]]
+        mc = moved[k[2]]
         now = doubled_area(wp.vec2(ma[0], ma[1]), wp.vec2(mb[0], mb[1]), wp.vec2(mc[0], mc[1]))
-        scale = mesh.scale[n]
-        made_up = doubled_area(pa, pb, pc) * scale * scale * MOST_STRETCH < now
+        before = doubled_area(pa, pb, pc) * scale * scale
+        made_up = before * MOST_STRETCH < now
+        skin[column] = t < mesh.head_triangles and before * STRETCHED < now
         if shown[0] < 0.0 or shown[1] < 0.0 or shown[0] > width or shown[1] > height:
             made_up = True
-        if not made_up:
-            place = w[0] * pa + w[1] * pb + w[2] * pc
-            made_up = wp.length(place - shown) > MOST_SHIFT
         if t < mesh.head_triangles and not made_up:
-            depth = b[0] * mesh.source[n, k[0]][2] + b[1] * mesh.source[n, k[1]][2] + b[2] * mesh.source[n, k[2]][2]
-            made_up = depth > front_at(mesh.front_depth, n, shown[0], shown[1]) + HIDDEN_MM
-        invented[n, row, column] = made_up
-
-
-@wp.kernel
-def sample_bilinear(
-    pixels: wp.array4d(dtype=wp.uint8),  # type: ignore[valid-type]
-    source_map: wp.array3d(dtype=wp.vec2),  # type: ignore[valid-type]
-    sampled: wp.array4d(dtype=wp.uint8),  # type: ignore[valid-type]
-):
-    """One thread works on a row."""
-    n, row = wp.tid()
-    height = pixels.shape[1]
-    width = pixels.shape[2]
-    columns = source_map.shape[2]
-    seen = int(-1)
-    for column in range(columns):
-        place = source_map[n, row, column]
-        if place[0] == place[0]:
-            x = wp.clamp(place[0] - 0.5, 0.0, float(width - 1))
-            y = wp.clamp(place[1] - 0.5, 0.0, float(height - 1))
-            left = wp.min(int(x), width - 2)
-            top = wp.min(int(y), height - 2)
-            u = x - float(left)
-            v = y - float(top)
-            for channel in range(3):
-                a = float(pixels[n, top, left, channel])
-                b = float(pixels[n, top, left + 1, channel])
-                c = float(pixels[n, top + 1, left, channel])
-                d = float(pixels[n, top + 1, left + 1, channel])
-                above = a + u * (b - a)
-                below = c + u * (d - c)
-                sampled[n, row, column, channel] = wp.uint8(above + v * (below - above) + 0.5)
-            if seen < 0:
-                for hole in range(column):
-                    for channel in range(3):
-                        sampled[n, row, hole, channel] = sampled[n, row, column, channel]
-            seen = column
-        elif seen >= 0:
-            for channel in range(3):
-                sampled[n, row, column, channel] = sampled[n, row, seen, channel]
+            place = w[0] * pa + w[1] * pb + w[2] * pc
+            depth = b[0] * source[k[0]][2] + b[1] * source[k[1]][2] + b[2] * source[k[2]][2]
+            made_up = wp.length(place - shown) > MOST_SHIFT
+            if not made_up:
+                made_up = depth > front_at(mesh.front_depth, n, shown[0], shown[1]) + HIDDEN_MM
+        made[column] = made_up
 
 
 def launch_source_map(
     fragments: Fragments, mesh: Any, moved: torch.Tensor, shown_xy: torch.Tensor, scale: NDArray[np.floating]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """source_map (N, H, W, 2) float32 and invented (N, H, W) bool of the pictures that `fragments` were drawn for.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """source_map (N, H, W, 2) float32, invented and, of heads, stretched (N, H, W) bool, for pictures' `fragments`.
 
     scale: (N,), by which the pictures were enlarged after the turn, which is no stretching of the surface."""
     start_warp()
@@ -170,6 +180,53 @@ def launch_source_map(
     span = 1 if moved.is_cuda else width
     source_map = moved.new_empty((count, height, width, 2))
     invented = torch.empty((count, height, width), dtype=torch.bool, device=moved.device)
+    stretched = torch.empty_like(invented)
+    kernel_mesh = mesh_struct(mesh, moved, shown_xy, scale)
+    wp.launch(
+        find_sources,
+        dim=(count, height, width // span),
+        inputs=[
+            wp.from_torch(fragments.triangle_id),
+            wp.from_torch(fragments.barycentric, dtype=wp.vec3),
+            kernel_mesh,
+            span,
+            wp.from_torch(source_map, dtype=wp.vec2),
+            wp.from_torch(invented),
+            wp.from_torch(stretched),
+        ],
+        device=wp.device_from_torch(moved.device),
+    )
+    return source_map, invented, stretched
+
+
+def launch_mirrored_map(
+    fragments: Fragments, mesh: Any, moved: torch.Tensor, shown_xy: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """source_map (N, H, W, 2) float32, NaN where nothing is better seen than its mirror image, and share (N, H, W)."""
+    start_warp()
+    count, height, width = fragments.triangle_id.shape
+    span = 1 if moved.is_cuda else width
+    source_map = moved.new_full((count, height, width, 2), float("nan"))
+    share = moved.new_zeros((count, height, width))
+    wp.launch(
+        find_mirrored,
+        dim=(count, height, width // span),
+        inputs=[
+            wp.from_torch(fragments.triangle_id),
+            wp.from_torch(fragments.barycentric, dtype=wp.vec3),
+            mesh_struct(mesh, moved, shown_xy, np.ones(count)),
+            wp.from_torch(mesh.better_seen),
+            span,
+            wp.from_torch(source_map, dtype=wp.vec2),
+            wp.from_torch(share),
+        ],
+        device=wp.device_from_torch(moved.device),
+    )
+    return source_map, share
+
+
+def mesh_struct(mesh: Any, moved: torch.Tensor, shown_xy: torch.Tensor, scale: NDArray[np.floating]) -> Mesh:
+    """The same for kernels, without a copy."""
     kernel_mesh = Mesh()
     kernel_mesh.triangles = wp.from_torch(mesh.triangles, dtype=wp.vec3i)
     kernel_mesh.head_triangles = mesh.head_triangles
@@ -181,34 +238,4 @@ def launch_source_map(
     kernel_mesh.behind = BEHIND_HEAD_MM
     kernel_mesh.moved = wp.from_torch(moved, dtype=wp.vec3)
     kernel_mesh.front_depth = wp.from_torch(mesh.front_depth)
-    wp.launch(
-        find_sources,
-        dim=(count, height, width // span),
-        inputs=[
-            wp.from_torch(fragments.triangle_id),
-            wp.from_torch(fragments.barycentric, dtype=wp.vec3),
-            kernel_mesh,
-            span,
-            wp.from_torch(source_map, dtype=wp.vec2),
-            wp.from_torch(invented),
-        ],
-        device=wp.device_from_torch(moved.device),
-    )
-    return source_map, invented
-
-
-def launch_sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor:
-    """(N, H, W, 3) uint8 sampled from (N, Hs, Ws, 3) at (N, H, W, 2)."""
-    start_warp()
-    sampled = torch.zeros((*source_map.shape[:3], 3), dtype=torch.uint8, device=pixels.device)
-    wp.launch(
-        sample_bilinear,
-        dim=(len(source_map), source_map.shape[1]),
-        inputs=[
-            wp.from_torch(pixels.contiguous()),
-            wp.from_torch(source_map, dtype=wp.vec2),
-            wp.from_torch(sampled),
-        ],
-        device=wp.device_from_torch(pixels.device),
-    )
-    return sampled
+    return kernel_mesh

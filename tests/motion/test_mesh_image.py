@@ -6,8 +6,9 @@ import torch
 
 from synthgen.geometry.camera import project
 from synthgen.morphable.template import evaluate_points
-from synthgen.motion.anchors import ANCHORS, RING_COUNT, ring_triangles
+from synthgen.motion.anchors import ANCHORS, NEAR_FACE, RING_COUNT, ring_triangles
 from synthgen.motion.contour import SECTORS, head_outline, radius_towards, smooth_around
+from synthgen.motion.head_parts import moving_parts
 from synthgen.motion.mesh_image import build_mesh_image, select_meshes
 from tests.motion.turned_photos import SIZE, head_assets, heads_at
 
@@ -71,15 +72,16 @@ def test_ring_triangles_use_each_inner_edge_twice_in_opposite_directions():
 def test_mesh_lies_where_the_photo_is(perspective: bool):
     heads, assets = heads_at(POSES, perspective), head_assets()
     mesh = build_mesh_image(heads, SIZE, assets)
-    count = len(assets.model.mean)
-    assert mesh.head_vertices == count
+    parts = moving_parts(assets)
+    count = len(parts.vertices)
+    assert mesh.head_vertices == count < len(assets.model.mean)
     assert mesh.vertices_camera.shape == (3, count + ANCHORS, 3)
     # Every vertex, head or background, projects to the place that it shows.
     assert torch.allclose(project(heads.cameras, mesh.vertices_camera)[..., :2], mesh.source_xy, atol=2e-3)
     labelled = assets.model.template.triangles[: assets.model.template.label_count]
-    assert torch.equal(mesh.vertices_camera[:, :count], heads.vertices_camera)
+    assert torch.equal(mesh.vertices_camera[:, :count], heads.vertices_camera[:, parts.vertices])
     # All triangles with labels are there, first and in the model's order.
-    assert np.array_equal(mesh.triangles[: len(labelled)].numpy(), labelled)
+    assert np.array_equal(parts.vertices[mesh.triangles[: len(labelled)].long()].numpy(), labelled)
     # The background covers the picture and the rings lie outside each other: every triangle faces the viewer.
     ring = mesh.triangles[mesh.head_triangles :].long()
     a, b, c = (mesh.source_xy[:, ring[:, k]] for k in range(3))
@@ -93,7 +95,7 @@ def test_drawn_are_face_eyes_and_mouth_without_scalp_ears_and_neck():
     assets = head_assets()
     template, mean = assets.model.template, assets.model.mean
     mesh = build_mesh_image(heads_at(POSES[:1], False), SIZE, assets)
-    drawn = mesh.triangles[: mesh.head_triangles].numpy()
+    drawn = moving_parts(assets).vertices[mesh.triangles[: mesh.head_triangles].long()].numpy()
     beside = drawn[template.label_count :]
     labelled = np.unique(template.triangles[: template.label_count])
     # What is drawn besides lies behind the lids and lips, within a few mm of them; there is some: the inner mouth.
@@ -107,27 +109,21 @@ def test_drawn_are_face_eyes_and_mouth_without_scalp_ears_and_neck():
         assert extreme not in drawn
 
 
-def test_sides_of_the_face_show_what_lies_inside_and_the_front_itself():
-    assets = head_assets()
+def test_hair_above_the_forehead_recedes_like_a_skull():
     heads = heads_at(POSES[:1], False)
-    mesh = build_mesh_image(heads, SIZE, assets)
-    template = assets.model.template
-    points = template.landmarks["ibug68"]
-    shift = (mesh.cover_xy - mesh.source_xy[:, : mesh.head_vertices])[0]
-    nose, jaw = (template.triangles[points.triangle[row]][0] for row in (30, 3))
-    assert not shift[int(nose)].any()
-    # A point of the jaw at the outline, right in the picture's left: a tenth of the face's half width inwards.
-    half = 0.5 * float(np.ptp(mesh.source_xy[0, np.unique(template.triangles[: template.label_count]), 0].numpy()))
-    assert 0.03 * half < float(shift[int(jaw), 0]) < 0.15 * half
-    up = assets.model.mean[:, 1] > assets.model.mean[template.triangles[points.triangle[19]][0], 1] + 10
-    assert not shift[torch.from_numpy(up)].any()
+    anchors = build_mesh_image(heads, SIZE, head_assets()).anchors
+    top = 3 * SECTORS // 4  # image up
+    near, far = NEAR_FACE - 5, NEAR_FACE - 1  # the rings at 1.10 and 1.30 of the outline
+    away = float(anchors.points[0, near, top, 1] - anchors.points[0, far, top, 1]) / 0.8  # mm, at 0.8 px/mm
+    assert away > 10
+    assert float(anchors.depth[0, far, top] - anchors.depth[0, near, top]) > 1.1 * away
 
 
 def test_batch_equals_single_photos_and_rows_can_be_picked():
     heads, assets = heads_at(POSES, True), head_assets()
     mesh = build_mesh_image(heads, SIZE, assets)
     picked = select_meshes(mesh, np.array([2, 0, 2]))
-    for name in ("vertices_camera", "source_xy", "cover_xy", "centroid"):
+    for name in ("vertices_camera", "source_xy", "better_seen", "centroid"):
         assert torch.equal(getattr(picked, name)[0], getattr(mesh, name)[2])
         assert torch.equal(getattr(picked, name)[1], getattr(mesh, name)[0])
     assert torch.equal(picked.cameras.rotation[2], mesh.cameras.rotation[2])
@@ -147,7 +143,8 @@ def test_batch_equals_single_photos_and_rows_can_be_picked():
     )
     single = build_mesh_image(alone, SIZE, assets)
     assert torch.allclose(single.vertices_camera[0], mesh.vertices_camera[1], atol=1e-3)
-    assert torch.allclose(single.cover_xy[0], mesh.cover_xy[1], atol=1e-3)
+    assert torch.allclose(single.rim.share[0], mesh.rim.share[1], atol=1e-4)
+    assert torch.equal(picked.rim.direction[0], mesh.rim.direction[2])
 
 
 def test_a_model_that_is_a_face_alone_gets_a_mesh_too():
@@ -186,5 +183,5 @@ def test_a_model_that_is_a_face_alone_gets_a_mesh_too():
     heads = evaluate_heads(coefficients(1), cameras_at(POSES[:1], False), tensors)
     mesh = build_mesh_image(heads, SIZE, small)
     assert torch.isfinite(mesh.vertices_camera).all()
-    assert torch.isfinite(mesh.cover_xy).all()
+    assert torch.isfinite(mesh.rim.share).all() and torch.isfinite(mesh.better_seen).all()
     assert mesh.head_triangles == len(face.triangles)

@@ -9,10 +9,10 @@ from synthgen.labels.parameters import parameters_62
 from synthgen.motion.anchors import RING_COUNT
 from synthgen.motion.contour import SECTORS
 from synthgen.motion.mesh_image import build_mesh_image, select_meshes
+from synthgen.motion.paint import sample_photo
 from synthgen.motion.turn import (
     camera_turn,
     move_mesh,
-    sample_photo,
     turn_mesh,
     turned_cameras,
     turned_depth_shift,
