@@ -6,6 +6,7 @@ plugin that a restarted worker gets again. When the scheduler is lost the run en
 """
 
 import asyncio
+import signal
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable
@@ -270,10 +271,14 @@ def _job(cluster: ClusterSpec, scheduler: str) -> str:
 
 
 def _queue_class(cluster: ClusterSpec) -> Any:
+    asked = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         import dask_jobqueue
     except ImportError as error:
         raise UsageError(f"kind {cluster.kind} needs the extra: pip install 'synthgen[jobqueue]' ({error})") from None
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in asked.items():  # importing it makes Ctrl-C end the process with exit code 0
+            signal.signal(number, handler)
     return getattr(dask_jobqueue, _QUEUES[cluster.kind])
 
 

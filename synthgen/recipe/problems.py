@@ -36,7 +36,8 @@ def describe_problems(details: Sequence[Mapping[str, Any]], tree: Node, schema: 
         if detail["type"] == "too_short" and _has_item_errors(detail["loc"], details):
             continue
         place, key = _locate(detail, tree)
-        located.append((place, f"{place}: {key}: {_message(detail, schema)}"))
+        shown = key if key.isprintable() else quote(key)  # a key may hold anything, a line break too
+        located.append((place, f"{place}: {shown}: {_message(detail, schema)}"))
     located.sort(key=lambda entry: (entry[0].name, entry[0].line, entry[0].column))
     return list(dict.fromkeys(line for _, line in located))
 

@@ -1,5 +1,6 @@
 """Faults 2, 3, 4 and 17 on Dask: the same bytes, and the scheduler, workers and tasks that die."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -233,13 +234,16 @@ def test_mistakes_in_a_cluster_file_have_a_position(tmp_path: Path, text: str, w
 
 
 def test_the_job_script_of_a_queue_is_shown(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        pytest.skip("dask_jobqueue is not installed")
     from synthgen.pipeline.run_dask import job_script
 
     spec = ClusterSpec(
         kind="slurm", workers=4, options={"queue": "cpu", "cores": 1, "memory": "3GB", "walltime": "02:00:00"}
     )
+    handler = signal.getsignal(signal.SIGINT)
     script = job_script(spec)
+    assert signal.getsignal(signal.SIGINT) is handler  # which the library replaces when it is imported
     assert script is not None and "#SBATCH -p cpu" in script and "#SBATCH -t 02:00:00" in script
     assert "--nthreads 1" in script
     assert job_script(ClusterSpec(kind="local")) is None

@@ -214,3 +214,10 @@ def test_the_error_is_the_project_s_own_with_exit_code_2() -> None:
         parse_recipe("kind: fittings\ncount: 1\nsize: [16, 16]\n", "r.yaml")
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith("r.yaml:1:1: fittings: is required")
+
+
+def test_a_key_of_odd_characters_stays_on_one_line() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe('{"kind": "images", "count": 2, "size": [16, 16], "a\\nb": 1}', "t.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("t.yaml:1:50: 'a\\nb': unknown key")
