@@ -266,7 +266,8 @@ class _Run:
     def _note_failure(self, event: Failed) -> None:
         shard = event.planned.shard
         self._in_flight.pop(shard, None)
-        self._first_failure = self._first_failure or event
+        if self._first_failure is None or shard < self._first_failure.planned.shard:
+            self._first_failure = event  # by number, not by time, so that a run fails the same way every time
         self._log.note("failed", shard=shard, attempt=event.attempt, reason=event.reason)
         self._state = replace(self._state, failed=self._state.failed + 1)
         if not event.final:
