@@ -18,7 +18,6 @@ RUN_FOLDER, QUARANTINE_FILE = "runs", "quarantine.json"
 LONGEST_LINE = 1 << 20
 LARGEST_QUARANTINE = 1 << 26
 MOST_LISTED = 50
-EVENTS = ("start", "shard", "failed", "quarantined", "restart", "end")
 
 
 @dataclass
