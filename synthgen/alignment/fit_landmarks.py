@@ -1,12 +1,12 @@
 """Heads fitted to 68 annotated points of photos: pose, camera, identity and expression, a batch at a time."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.alignment.initial_pose import OrthographicPose, initial_pose
+from synthgen.alignment.cameras import CameraModel, check_camera, first_heads
+from synthgen.alignment.initial_pose import initial_pose
 from synthgen.alignment.jaw import JawStyle, jaw_rows
 from synthgen.alignment.landmark_basis import POINTS, LandmarkBasis, open_landmark_basis
 from synthgen.alignment.landmarks import GROUPS, LandmarkTerm, Observations
@@ -15,28 +15,11 @@ from synthgen.alignment.robust import Kernel
 from synthgen.alignment.shape_space import ShapePriors, ShapeSpace, open_shape_space
 from synthgen.alignment.solver import Array, Solution, SolverOptions, Term, minimize
 from synthgen.alignment.unknowns import HeadUnknowns, project_points
-from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.core.errors import ModelError, UsageError
 from synthgen.morphable.model import MorphableModel
 
 FEWEST_POINTS = 6
 _POSE_NOISE = 3.0  # while the shape is the mean, points lie this many times farther off
-
-
-@dataclass(frozen=True)
-class CameraModel:
-    """What is known of the cameras.
-
-    focal_px: focal length of perspective cameras, one for all photos; None takes it from field_of_view_deg, the angle
-    across the longer side of the photo (30: a portrait lens). free_focal: find it, near that one; focal_spread: how
-    near, standard deviation of its logarithm. The principal point of a perspective camera is the photo's centre.
-    """
-
-    kind: Literal["scaled_orthographic", "perspective"] = "scaled_orthographic"
-    focal_px: float | None = None
-    field_of_view_deg: float = 30.0
-    free_focal: bool = False
-    focal_spread: float = 0.3
 
 
 def _group_weights() -> dict[str, float]:
@@ -141,7 +124,9 @@ def fit_landmarks(
     if not enough.all():
         raise UsageError(f"photo {int(enough.argmin())} has fewer than {FEWEST_POINTS} of the {POINTS} points")
     filled = np.where(seen[..., None], annotated, 0.0)
-    heads = _first_heads(fitter, filled, weight, np.asarray(sizes, np.float64), camera)
+    mean = fitter.basis.mean[:POINTS]
+    pose = initial_pose(mean, filled, weight)
+    heads = first_heads(fitter.space, pose, mean.mean(axis=0), np.asarray(sizes, np.float64), camera)
     terms: list[Term[HeadUnknowns]] = [ShapePrior()]
     if heads.perspective and heads.free_focal:
         terms.append(FocalPrior(heads.focal, camera.focal_spread))
@@ -154,47 +139,7 @@ def _check(points: Array, sizes: NDArray[np.integer], camera: CameraModel) -> No
         raise UsageError(
             f"landmarks must be (N, {POINTS}, 2) and sizes (N, 2); got {points.shape} and {np.shape(sizes)}"
         )
-    if camera.kind not in ("scaled_orthographic", "perspective"):
-        raise UsageError(f"camera must be scaled_orthographic or perspective; got {camera.kind!r}")
-    if camera.focal_px is not None and not camera.focal_px > 0:
-        raise UsageError(f"the focal length must be > 0 px; got {camera.focal_px:g}")
-    if not 0 < camera.field_of_view_deg < 170:
-        raise UsageError(f"the field of view must lie between 0 and 170 degrees; got {camera.field_of_view_deg:g}")
-
-
-def _first_heads(
-    fitter: LandmarkFitter, points: Array, weight: Array, sizes: Array, camera: CameraModel
-) -> HeadUnknowns:
-    """Mean heads in their first pose before the cameras."""
-    mean = fitter.basis.mean[:POINTS]
-    pose = initial_pose(mean, points, weight)
-    count = len(points)
-    heads = HeadUnknowns(
-        perspective=camera.kind == "perspective",
-        rotation=pose.rotation,
-        translation=np.zeros((count, 3)),
-        focal=pose.scale,
-        principal=pose.origin,
-        shape=np.zeros((count, len(fitter.space.lower))),
-        unit=pose.scale,
-        space=fitter.space,
-        free_focal=camera.free_focal,
-    )
-    if not heads.perspective:
-        return heads
-    across = sizes.max(axis=1) / 2.0 / np.tan(np.deg2rad(camera.field_of_view_deg) / 2.0)
-    focal = across if camera.focal_px is None else np.full(count, float(camera.focal_px))
-    centre = sizes[:, ::-1] / 2.0
-    return replace(heads, translation=_translation(pose, mean, focal, centre), focal=focal, principal=centre)
-
-
-def _translation(pose: OrthographicPose, mean: Array, focal: Array, centre: Array) -> Array:
-    """(N, 3) mm: the middle of the landmarks stays where it is, at the depth that its scale says."""
-    middle = mean.mean(axis=0) @ (CAMERA_FROM_WORLD @ pose.rotation).transpose(0, 2, 1)
-    image = pose.scale[:, None] * middle[:, :2] + pose.origin
-    depth = focal / pose.scale
-    place = np.concatenate([(image - centre) / pose.scale[:, None], depth[:, None]], axis=1)
-    return place - middle
+    check_camera(camera)
 
 
 def _solve(

@@ -1,6 +1,7 @@
 """The landmark term: projected surface points of heads against annotated points of photos."""
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class LandmarkTerm:
 
     rows: (N, 68) rows of the basis that the landmarks are at present. W is a point's root weight; for the jaw it is
     `slide` times smaller along the outline, on which annotators place points by eye. The outline is that of `image`
-    (N, 68, 2) px, the projected points when the term is made.
+    (N, 68, 2) px, the projected points when the term is made. weight: of the whole term.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class LandmarkTerm:
         image: Array,
         seen: Observations,
         kernel: tuple[Kernel, float],
+        weight: float = 1.0,
     ) -> None:
         self.seen = seen
         self.kernel = kernel
+        self.weight = weight
         self._mean = basis.mean[rows]  # (N, 68, 3)
         self._rows, self._table = rows, basis
         self._basis: Array | None = None
@@ -61,7 +64,7 @@ class LandmarkTerm:
     def energy(self, heads: HeadUnknowns) -> Array:
         """(N,) energies; infinite for a head with an observed point behind the camera."""
         image, depth = project_points(heads, self._points(heads))
-        energy = robust_loss(self._squared(self._residuals(image)), *self.kernel).sum(axis=1)
+        energy = self.weight * robust_loss(self._squared(self._residuals(image)), *self.kernel).sum(axis=1)
         if not heads.perspective:
             return energy
         behind = ((depth < NEAREST_MM) & (self.seen.weight > 0)).any(axis=1)
@@ -70,11 +73,20 @@ class LandmarkTerm:
     def quadratic(self, heads: HeadUnknowns) -> Quadratic:
         """Gradient and Gauss-Newton Hessian by iteratively reweighted least squares."""
         residuals, jacobian = self.linearized(heads)
-        root = np.sqrt(robust_weight(self._squared(residuals), *self.kernel))
+        root = np.sqrt(self.weight * robust_weight(self._squared(residuals), *self.kernel))
         weighted = (jacobian * root[..., None, None]).reshape(len(root), -1, heads.count)  # (N, 136, P)
         flat = (residuals * root[..., None]).reshape(len(root), -1, 1)
         transposed = weighted.transpose(0, 2, 1)
         return Quadratic((transposed @ flat)[..., 0], transposed @ weighted)
+
+    def selected(self, rows: NDArray[np.intp]) -> "LandmarkTerm":
+        """The term of some photos."""
+        part = copy(self)
+        seen = self.seen
+        part.seen = replace(seen, points=seen.points[rows], weight=seen.weight[rows], noise=seen.noise[rows])
+        part._mean, part._rows, part._whitening = self._mean[rows], self._rows[rows], self._whitening[rows]
+        part._basis = None if self._basis is None else self._basis[rows]
+        return part
 
     def linearized(self, heads: HeadUnknowns) -> tuple[Array, Array]:
         """Whitened residuals (N, 68, 2) and their derivatives (N, 68, 2, P) by the step's columns."""

@@ -6,7 +6,7 @@ a solution is the sum of its terms' energies: adding a term never changes anothe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 _LEAST_DAMPING, _MOST_DAMPING = 1e-9, 1e9
 _LIMIT_PASSES = 5  # how often a step is solved again with more unknowns held at their limits
 _EASED, _RAISED = 0.2, 8.0  # how damping changes after a step that helped, and after one that did not
+_NARROWED = 0.75  # with this share of the rows left to move, the others are not computed any more
 
 
 class Unknowns(Protocol):
@@ -53,6 +54,14 @@ class Term(Protocol[StateIn]):
         """The term's gradient and Gauss-Newton Hessian."""
 
 
+@runtime_checkable
+class Selectable(Protocol):
+    """A term or state that can be cut to some rows of the batch: what has finished costs no time then."""
+
+    def selected(self, rows: NDArray[np.intp]) -> Any:
+        """The same for `rows` alone."""
+
+
 @dataclass(frozen=True)
 class SolverOptions:
     """iterations: most steps. tolerance: a step that lowers the energy by less than this share of it is the last.
@@ -67,12 +76,16 @@ class SolverOptions:
 
 @dataclass(frozen=True)
 class Solution(Generic[State]):
-    """state: the last ones; energy: (N,); iterations: (N,) int32 steps tried; converged: (N,) bool."""
+    """state: the last ones; energy: (N,); iterations: (N,) int32 steps tried; converged: (N,) bool.
+
+    trace: (I + 1, T, N), energy of each term at the start and after each step; rows that have finished repeat theirs.
+    """
 
     state: State
     energy: Array
     iterations: NDArray[np.int32]
     converged: NDArray[np.bool_]
+    trace: Array
 
 
 def minimize(terms: Sequence[Term[State]], start: State, options: SolverOptions | None = None) -> Solution[State]:
@@ -82,33 +95,86 @@ def minimize(terms: Sequence[Term[State]], start: State, options: SolverOptions 
     are held (projected Newton, Bertsekas 1982).
     """
     options = options or SolverOptions()
-    state, energy = start, _energy(terms, start)
-    damping = np.full(len(energy), options.damping)
-    iterations = np.zeros(len(energy), np.int32)
-    converged, stuck = np.zeros((2, len(energy)), bool)
+    search = _Search(terms, start, options)
     for _ in range(options.iterations):
-        active = ~(converged | stuck)
-        if not active.any():
+        if not search.step(options.tolerance):
             break
-        model = _quadratic(terms, state)
-        step, expected = _damped_step(model, damping, state.room(), active)
-        trial = state.moved(step)
-        trial_energy = _energy(terms, trial)
+    return search.solution()
+
+
+class _Search(Generic[State]):
+    """The rows that still move, `rows` of the batch, and what is known of all."""
+
+    def __init__(self, terms: Sequence[Term[State]], start: State, options: SolverOptions) -> None:
+        self.terms, self.state = terms, start
+        self.found: list[tuple[NDArray[np.intp], State]] = []  # states of rows that were set aside
+        parts = _energies(terms, start)
+        count = parts.shape[1]
+        self.trace = [parts]
+        self.rows = np.arange(count)
+        self.damping = np.full(count, options.damping)
+        self.iterations = np.zeros(count, np.int32)
+        self.converged, self.stuck = np.zeros((2, count), bool)
+        self.narrows = all(isinstance(part, Selectable) for part in (start, *terms))
+
+    def step(self, tolerance: float) -> bool:
+        """One step of every row that is not finished; False when there is none."""
+        active = ~(self.converged | self.stuck)[self.rows]
+        if not active.any():
+            return False
+        if self.narrows and active.sum() <= _NARROWED * len(active):
+            self._narrow(active)
+            active = active[active]
+        rows = self.rows
+        parts = self.trace[-1].copy()
+        energy = parts[:, rows].sum(axis=0)
+        damping = self.damping[rows]
+        step, expected = _damped_step(_quadratic(self.terms, self.state), damping, self.state.room(), active)
+        trial = self.state.moved(step)
+        trial_parts = _energies(self.terms, trial)
+        trial_energy = trial_parts.sum(axis=0)
         better = (trial_energy < energy) & active
         gain = np.where(better, energy - np.where(better, trial_energy, 0.0), expected)
-        iterations += active
-        state = state.taken(better, trial)
-        energy = np.where(better, trial_energy, energy)
+        self.iterations[rows] += active
+        self.state = self.state.taken(better, trial)
+        parts[:, rows[better]] = trial_parts[:, better]
+        self.trace.append(parts)
         # A refused step ends the search only when the quadratic model promises nothing either; a step cut by limits
         # may promise a rise (gain < 0), which calls for more damping.
-        converged |= active & (gain >= 0) & (gain <= options.tolerance * energy)
-        stuck |= damping > _MOST_DAMPING
-        damping = np.maximum(damping * np.where(better, _EASED, _RAISED), _LEAST_DAMPING)
-    return Solution(state, energy, iterations, converged)
+        least = tolerance * parts[:, rows].sum(axis=0)
+        self.converged[rows] |= active & (gain >= 0) & (gain <= least)
+        self.stuck[rows] |= damping > _MOST_DAMPING
+        self.damping[rows] = np.maximum(damping * np.where(better, _EASED, _RAISED), _LEAST_DAMPING)
+        return True
+
+    def _narrow(self, active: NDArray[np.bool_]) -> None:
+        """Sets the finished rows aside."""
+        self.found.append((self.rows, self.state))
+        kept = np.flatnonzero(active)
+        self.rows, self.state = self.rows[kept], _selected(self.state, kept)
+        self.terms = [_selected(term, kept) for term in self.terms]
+
+    def solution(self) -> Solution[State]:
+        """The states of all rows, in their order."""
+        state, rows = self.state, self.rows
+        for earlier, whole in reversed(self.found):
+            place = np.searchsorted(earlier, rows)
+            inside = np.zeros(len(earlier), np.intp)
+            inside[place] = np.arange(len(rows))
+            moved = np.zeros(len(earlier), bool)
+            moved[place] = True
+            state, rows = whole.taken(moved, _selected(state, inside)), earlier
+        trace = np.stack(self.trace)
+        return Solution(state, trace[-1].sum(axis=0), self.iterations, self.converged, trace)
 
 
-def _energy(terms: Sequence[Term[State]], state: State) -> Array:
-    return np.sum([term.energy(state) for term in terms], axis=0)
+def _selected(part: Any, rows: NDArray[np.intp]) -> Any:
+    return part.selected(rows)
+
+
+def _energies(terms: Sequence[Term[State]], state: State) -> Array:
+    """(T, N) energies of each term."""
+    return np.stack([term.energy(state) for term in terms])
 
 
 def _quadratic(terms: Sequence[Term[State]], state: State) -> Quadratic:
@@ -133,7 +199,8 @@ def _damped_step(
     diagonal = np.einsum("npp->np", hessian)
     # An unknown that no term sees keeps its value: a tiny diagonal makes the system regular.
     system = hessian.copy()
-    system[:, numbers, numbers] += damping[:, None] * diagonal + 1e-12 * diagonal.max(axis=1, keepdims=True)
+    least = np.maximum(1e-12 * diagonal.max(axis=1, keepdims=True), 1e-200)
+    system[:, numbers, numbers] += damping[:, None] * diagonal + least
     held = ((lower >= 0) & (gradient > 0)) | ((upper <= 0) & (gradient < 0))
     step = np.zeros_like(gradient)
     rows = np.flatnonzero(wanted)

@@ -81,6 +81,11 @@ class HeadUnknowns:
             shape=np.where(mask[:, None], other.shape, self.shape),
         )
 
+    def selected(self, rows: NDArray[np.intp]) -> Self:
+        """The heads of `rows` alone."""
+        names = ("rotation", "translation", "focal", "principal", "shape", "unit")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
 
 @dataclass(frozen=True)
 class ImagePoints:
@@ -105,31 +110,34 @@ def project_points(heads: HeadUnknowns, points: Array) -> tuple[Array, Array]:
 def project_with_derivatives(heads: HeadUnknowns, points: Array) -> ImagePoints:
     """Image points of unposed points (N, K, 3) mm, with derivatives."""
     camera = _to_camera(heads, points)
-    turned = camera - heads.translation[:, None]
+    x, y, z = np.moveaxis(camera - heads.translation[:, None], -1, 0)
     image = _image(heads, camera)
-    by_place = np.zeros((*image.shape, 3))  # px per mm of camera space
-    focal = heads.focal[:, None]
+    from_axis = image - heads.principal[:, None]
+    # px per mm of camera space: (near, 0, along x) for the image's x, (0, near, along y) for its y.
+    near = np.broadcast_to(heads.focal[:, None], x.shape)
+    along = np.zeros_like(from_axis)
     if heads.perspective:
-        depth = np.maximum(camera[..., 2], NEAREST_MM)
-        by_place[..., 0, 0] = by_place[..., 1, 1] = focal / depth
-        by_place[..., 2] = -(image - heads.principal[:, None]) / depth[..., None]
-    else:
-        by_place[..., 0, 0] = by_place[..., 1, 1] = focal
-    to_camera = CAMERA_FROM_WORLD @ heads.rotation
+        near = near / np.maximum(camera[..., 2], NEAREST_MM)
+        along = -from_axis / np.maximum(camera[..., 2:], NEAREST_MM)
     by_camera = np.zeros((*image.shape, heads.camera_count))
     # A turn w of the world moves the camera-space point by (A w) x (A R v): the axes matrix A is a half turn about x.
-    x, y, z = turned[..., 0], turned[..., 1], turned[..., 2]
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], axis=-1).reshape(*x.shape, 3, 3)
-    by_camera[..., TURN] = by_place @ (cross @ CAMERA_FROM_WORLD)
+    by_camera[..., 0, 0] = along[..., 0] * y
+    by_camera[..., 0, 1] = along[..., 0] * x - near * z
+    by_camera[..., 0, 2] = near * y
+    by_camera[..., 1, 0] = along[..., 1] * y - near * z
+    by_camera[..., 1, 1] = along[..., 1] * x
+    by_camera[..., 1, 2] = -near * x
     if heads.perspective:
-        by_camera[..., PLACE] = by_place
+        by_camera[..., 0, 3] = by_camera[..., 1, 4] = near
+        by_camera[..., 5] = along
         if heads.free_focal:
-            by_camera[..., FOCAL] = image - heads.principal[:, None]
+            by_camera[..., FOCAL] = from_axis
     else:
         by_camera[..., 0, 3] = by_camera[..., 1, 4] = heads.unit[:, None]
-        by_camera[..., 5] = image - heads.principal[:, None]
-    return ImagePoints(image, camera[..., 2], by_place @ to_camera[:, None], by_camera)
+        by_camera[..., 5] = from_axis
+    transform = (CAMERA_FROM_WORLD @ heads.rotation)[:, None]  # (N, 1, 3, 3)
+    by_point = near[..., None, None] * transform[..., :2, :] + along[..., None] * transform[..., 2:, :]
+    return ImagePoints(image, camera[..., 2], by_point, by_camera)
 
 
 def _to_camera(heads: HeadUnknowns, points: Array) -> Array:

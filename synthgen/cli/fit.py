@@ -1,23 +1,22 @@
-"""`synthgen fit`: photos that come with landmarks only become fittings."""
+"""`synthgen fit`: photos with landmarks, or with flow to the mean face, become fittings."""
 
-import json
-from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synthgen.cli.console import put, say
+from synthgen.cli.console import put
+from synthgen.cli.fit_request import FitRequest
 from synthgen.cli.labels import Exif
 from synthgen.cli.model import open_named_model
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from synthgen.fittings.fit_photos import PhotoFits
+    pass
 
-
-MOST_ROWS = 50  # a longer table is read by nobody
+SHEET_SAMPLES = 8
+USUAL_CORRESPONDENCES = 1000
 
 
 class CameraKind(StrEnum):
@@ -28,8 +27,9 @@ class CameraKind(StrEnum):
 
 
 def fit(
-    landmarks: Annotated[
-        Path, typer.Argument(metavar="LANDMARKS", help="Annotation file or folder.", show_default=False)
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="Annotation file or folder, or flow: see below.", show_default=False),
     ],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="A model file (.npz), procedural or procedural-fine.")
@@ -39,15 +39,20 @@ def fit(
     ],
     photos: Annotated[
         Path | None,
-        typer.Option("--photos", metavar="DIR", help="Photos, where not beside the points.", show_default=False),
+        typer.Option("--photos", metavar="DIR", help="Photos, where not beside the source.", show_default=False),
     ] = None,
-    camera: Annotated[CameraKind, typer.Option("--camera", help="Kind of camera.")] = CameraKind.SCALED_ORTHOGRAPHIC,
+    camera: Annotated[
+        CameraKind | None,
+        typer.Option(
+            "--camera", help="Kind of camera; scaled_orthographic, for flow perspective.", show_default=False
+        ),
+    ] = None,
     focal: Annotated[
         float | None,
         typer.Option(
             "--focal",
             metavar="PX",
-            help="Focal length of perspective cameras; 30 degrees across the longer side without it.",
+            help="Focal length of perspective cameras; 30 degrees across the longer side without it, found for flow.",
             show_default=False,
         ),
     ] = None,
@@ -66,76 +71,105 @@ def fit(
         ),
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out faces that cannot be fitted.")] = False,
+    energy: Annotated[
+        Path | None,
+        typer.Option("--energy", metavar="FILE.yaml", help="Weights of the energy's terms.", show_default=False),
+    ] = None,
+    correspondences: Annotated[
+        int, typer.Option("--correspondences", metavar="N", min=0, help="Of flow: how many of a picture; 0 all.")
+    ] = USUAL_CORRESPONDENCES,
+    temporal: Annotated[
+        bool, typer.Option("--temporal", help="Of flow: solve the frames of each clip together, smoothly.")
+    ] = False,
+    share_identity: Annotated[
+        bool, typer.Option("--share-identity", help="With --temporal: one identity a clip.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Errors per face.", show_default=False)
     ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option("--curve", metavar="FILE.png", help="Of flow: the energy step by step.", show_default=False),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", metavar="FILE.png", help="The fitted heads over the photos.", show_default=False),
+    ] = None,
+    out_labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--out-labels", metavar="DIR", help="Also make every label from the fit, complete flow.", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Fit a model to annotated photos.
+    """Fit a model to photos.
 
-    Pose, camera, identity and expression from the 68 points of each face. The table gives the
-    distance between fitted and annotated points, over the distance of the outer eye corners.
+    Pose, camera, identity and expression, from the 68 annotated points of each face (the table gives
+    the distance between fitted and annotated points, over the distance of the outer eye corners), or
+    from flow to the mean face: a dataset of photos, an .npz of predicted flow and matchability, or a
+    folder of such files (docs/alignment.md).
 
     \b
     Examples:
       synthgen fit photos/landmarks.json --model ict.npz -o fittings.npz
       synthgen fit 300W/ --model ict.npz -o 300w.npz --camera perspective --skip-bad --report 300w.json
+      synthgen fit predicted.npz --model ict.npz -o fitted.npz --curve curve.png --out-labels out/refined
     """
     if camera is CameraKind.SCALED_ORTHOGRAPHIC and focal is not None:
         raise UsageError("--focal is for --camera perspective; the other kind finds its own scale")
-    from synthgen.alignment.fit_landmarks import CameraModel
-    from synthgen.fittings.fit_photos import PhotoFitOptions, fit_photos
-    from synthgen.fittings.fitting_file import save_fittings
-    from synthgen.fittings.landmark_sets import read_landmarks
-
-    options = PhotoFitOptions(camera=CameraModel(camera.value, focal), skip_bad=skip_bad)
-    loaded = open_named_model(model)
-    read = read_landmarks(landmarks, photos, skip_bad, orientation=exif.value, first_pixel=first_pixel)
-    found = fit_photos(read.faces, loaded, options)
-    found = replace(found, skipped=(*read.skipped, *found.skipped))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_fittings(found.fittings, out)
-    if report is not None:
-        write_report(found, report)
-    print_table(found)
-    put(str(out))
-
-
-def write_report(found: "PhotoFits", path: Path) -> None:
-    """Write the rows and the skipped faces as JSON."""
-    rows = [asdict(row) for row in found.rows]
-    content = {
-        "fitted": [{key: None if value != value else value for key, value in row.items()} for row in rows],  # NaN
-        "skipped": [asdict(entry) for entry in found.skipped],
+    if share_identity and not temporal:
+        raise UsageError("--share-identity is for --temporal")
+    for_flow = {
+        "--energy": energy is not None,
+        "--correspondences": correspondences != USUAL_CORRESPONDENCES,
+        "--temporal": temporal,
+        "--curve": curve is not None,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def print_table(found: "PhotoFits") -> None:
-    """Print the reprojection errors as a table on stderr, the worst where they are many, then what was left out."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    from synthgen.cli.console import stderr_console
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("face", overflow="fold", min_width=16)
-    for heading in ("rms px", "rms %", "mean %", "no jaw %", "yaw", "pitch", "roll", "max z"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    shown = (
-        sorted(found.rows, key=lambda row: -row.rms_error)[:MOST_ROWS] if len(found.rows) > MOST_ROWS else found.rows
+    request = FitRequest(
+        source=source,
+        model=model,
+        out=out,
+        photos=photos,
+        camera=None if camera is None else camera.value,
+        focal=focal,
+        orientation=exif.value,
+        first_pixel=first_pixel,
+        skip_bad=skip_bad,
+        report=report,
+        energy=energy,
+        correspondences=correspondences,
+        temporal=temporal,
+        share_identity=share_identity,
+        curve=curve,
+        only_for_flow=tuple(name for name, given in for_flow.items() if given),
     )
-    for row in shown:
-        percents = (100 * row.rms_error, 100 * row.mean_error, 100 * row.inner_error)
-        angles = (row.yaw_deg, row.pitch_deg, row.roll_deg)
-        cells = [f"{row.rms_px:.1f}", *(f"{value:.2f}" for value in percents)]
-        cells += [*(f"{value:.1f}" for value in angles), f"{row.largest_z:.1f}"]
-        table.add_row(escape(row.name), *cells)
-    stderr_console().print(table)
-    if len(shown) < len(found.rows):
-        say(f"the {len(shown)} worst of {len(found.rows)} faces; all are in --report FILE.json")
-    mean = sum(row.mean_error for row in found.rows) / len(found.rows)
-    say(f"{len(found.rows)} faces fitted, mean error {mean:.2%} of the eye distance; {len(found.skipped)} left out")
-    for entry in found.skipped:
-        say(f"left out: {entry.name}: {entry.reason}")
+    folder = _fit(request)
+    # A photometric stage goes here: it reads the fittings of `out` and the photos in `folder`, and writes better ones.
+    if sheet is not None:
+        from synthgen.cli.source_sheet import draw_fit_sheet
+
+        draw_fit_sheet(out, _needed(folder, "--sheet"), (model, exif.value), sheet, SHEET_SAMPLES)
+    put(str(out))
+    if out_labels is not None:
+        from synthgen.cli.labels import labels
+
+        labels(out, model, out_labels, photos=_needed(folder, "--out-labels"), exif=exif)
+
+
+def _fit(request: FitRequest) -> Path | None:
+    """Write the fittings of a source of either kind; returns the folder of the photos, None where there are none."""
+    from synthgen.cli.flow_fit import fit_flow_source
+    from synthgen.cli.landmark_fit import fit_landmark_source
+    from synthgen.fittings.flow_set import is_flow_source
+
+    loaded = open_named_model(request.model)
+    if is_flow_source(request.source):
+        return fit_flow_source(request, loaded)
+    fit_landmark_source(request, loaded)
+    return request.photos or (request.source if request.source.is_dir() else request.source.parent)
+
+
+def _needed(folder: Path | None, option: str) -> Path:
+    if folder is None:
+        raise UsageError(f"{option} draws on the photos, but the source has neither pictures nor the names of photos")
+    return folder

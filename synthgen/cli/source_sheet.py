@@ -20,3 +20,39 @@ def draw_sheet(out: Path, count: int) -> None:
     except UsageError as error:  # a dataset of parameters alone
         say(f"no sheet: {error}")
     dataset.close()
+
+
+def draw_fit_sheet(fittings: Path, photos: Path, source: tuple[str, str], sheet: Path, count: int) -> None:
+    """Draw the first `count` fitted heads over their photos, wireframe and labels, and say where.
+
+    source: the model's name on the command line, and what to do with EXIF turns. Raises AssetError for photos that are
+    not there.
+    """
+    import json
+
+    from synthgen.cli.model import model_section
+    from synthgen.cli.photo_source import picture_sections
+    from synthgen.fittings.fitting_file import load_fittings
+    from synthgen.fittings.ground_truth import open_renderer
+    from synthgen.recipe.load import parse_recipe
+    from synthgen.report.contact_sheet import contact_sheet, sheet_labels
+
+    found = load_fittings(fittings)
+    recipe = parse_recipe(
+        json.dumps(
+            {
+                "kind": "fittings",
+                "count": len(found),
+                "model": model_section(source[0]),
+                "fittings": {
+                    "path": str(fittings.absolute()), "photos": str(photos.absolute()), "orientation": source[1],
+                },
+                **picture_sections(found, None, None),
+            }
+        ),
+        "synthgen fit",
+    )  # fmt: skip
+    renderer = open_renderer(recipe)
+    samples = renderer.render(0, sheet_labels("fittings"))[: min(count, len(found))]
+    contact_sheet([sample.arrays for sample in samples], sheet, mean_face=renderer.template.mean_face)
+    say(f"sheet: {sheet}")

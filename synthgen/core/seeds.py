@@ -33,7 +33,7 @@ STREAMS_PER_VIEW = 1000
 STREAMS_PER_TRY = 10_000
 
 # Second words of the keys of `rng_from_key`, one for each use. Part of the dataset format, like the streams.
-SURFACE_KEY, POLYGON_KEY, REPLACEMENT_KEY = 0, 1, 2
+SURFACE_KEY, POLYGON_KEY, REPLACEMENT_KEY, ALIGNMENT_KEY = 0, 1, 2, 3
 
 # Constants of NumPy's SeedSequence, whose algorithm is fixed by NumPy's policy on reproducible streams.
 _POOL_WORDS = 4

@@ -1,0 +1,200 @@
+"""The data term of dfc equation 3: surface points of heads against their places in pictures, thousands of them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.alignment.robust import Kernel, robust_loss, robust_weight
+from synthgen.alignment.solver import Array, Quadratic
+from synthgen.alignment.surface_basis import PointBasis, SurfaceBasis, surface_points
+from synthgen.alignment.unknowns import FOCAL, NEAREST_MM, HeadUnknowns
+from synthgen.core.conventions import CAMERA_FROM_WORLD
+from synthgen.core.errors import UsageError
+
+REFERENCE_SIDE = 128  # px: residuals count in pixels of a picture of this side, whatever its own
+_CHUNK = 1024  # points whose derivatives lie in the processor's cache together
+
+
+@dataclass(frozen=True)
+class Correspondences:
+    """K surface points for each of N pictures; padding has weight 0.
+
+    triangle: (N, K) int32, label-carrying triangles; barycentric: (N, K, 3); points: (N, K, 2) px, where they are
+    seen; weight: (N, K), how much each counts, 0 for none; unit: (N,), px of the picture per px of one whose longer
+    side has 128.
+    """
+
+    triangle: NDArray[np.int32]
+    barycentric: Array
+    points: Array
+    weight: Array
+    unit: Array
+
+
+def check_correspondences(found: Correspondences, surface: SurfaceBasis) -> None:
+    """Raises UsageError for arrays that do not go together, triangles that carry no labels, or wrong numbers."""
+    shape = found.triangle.shape
+    if len(shape) != 2 or found.barycentric.shape != (*shape, 3) or found.points.shape != (*shape, 2):
+        raise UsageError(
+            f"correspondences must be triangle (N, K), barycentric (N, K, 3) and points (N, K, 2); got {shape}, "
+            f"{found.barycentric.shape} and {found.points.shape}"
+        )
+    if found.weight.shape != shape or found.unit.shape != shape[:1]:
+        raise UsageError(f"weight must be {shape} and unit {shape[:1]}; got {found.weight.shape}, {found.unit.shape}")
+    if not (np.isfinite(found.weight) & (found.weight >= 0)).all():
+        raise UsageError("weights of correspondences must be finite and >= 0")
+    if not (np.isfinite(found.unit) & (found.unit > 0)).all():
+        raise UsageError("units of correspondences must be finite and > 0")
+    used = found.weight > 0
+    if used.any() and not 0 <= found.triangle[used].min() <= found.triangle[used].max() < len(surface.corners):
+        raise UsageError(f"triangles of correspondences must lie in 0..{len(surface.corners) - 1}, which carry labels")
+    if not (np.isfinite(found.points[used]).all() and np.isfinite(found.barycentric[used]).all()):
+        raise UsageError("points and barycentrics of correspondences must be finite where the weight is not 0")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The correspondences of one picture. points: (2, K) px; weight: (K,)."""
+
+    basis: PointBasis
+    points: Array
+    weight: Array
+    unit: float
+
+
+@dataclass(frozen=True)
+class _View:
+    """One head's points. turned: (3, K) mm before the translation; depth: (K,) mm; from_axis: (2, K) px from the
+    principal point; residual: (2, K) and squared (K,), in pixels of a picture of side 128."""
+
+    turned: Array
+    depth: Array
+    from_axis: Array
+    residual: Array
+    squared: Array
+
+
+class CorrespondenceTerm:
+    """weight times the robust sum over correspondences of w_i |projected - seen|^2 / 2, in px^2 of a 128 px picture.
+
+    dfc equation 3 with each term halved, which moves no minimum. kernel: the loss and its width in those pixels.
+    Rows are computed one after another, so that a picture's derivatives stay in the processor's cache and a batch gives
+    what its pictures give alone.
+    """
+
+    def __init__(
+        self, rows: list[_Row], kernel: tuple[Kernel, float], weight: float = 1.0
+    ) -> None:
+        self.rows, self.kernel, self.weight = rows, kernel, weight
+
+    @classmethod
+    def of(
+        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float], weight: float = 1.0
+    ) -> Self:
+        """The term of correspondences. Raises UsageError for ones that do not fit together or the surface."""
+        check_correspondences(found, surface)
+        rows = []
+        for n, unit in enumerate(found.unit.tolist()):
+            used = np.flatnonzero(found.weight[n] > 0)
+            basis = surface_points(surface, found.triangle[n, used], found.barycentric[n, used])
+            points = np.ascontiguousarray(found.points[n, used].T, np.float64)
+            rows.append(_Row(basis, points, found.weight[n, used].astype(np.float64), unit))
+        return cls(rows, kernel, weight)
+
+    def with_kernel(self, kernel: tuple[Kernel, float]) -> "CorrespondenceTerm":
+        """The same correspondences under another loss."""
+        return CorrespondenceTerm(self.rows, kernel, self.weight)
+
+    def selected(self, rows: NDArray[np.intp]) -> "CorrespondenceTerm":
+        """The term of some pictures."""
+        return CorrespondenceTerm([self.rows[row] for row in rows], self.kernel, self.weight)
+
+    def energy(self, heads: HeadUnknowns) -> Array:
+        """(N,) energies; infinite for a head with a point behind a perspective camera."""
+        energy = np.empty(len(self.rows))
+        for n, row in enumerate(self.rows):
+            view = _viewed(row, heads, n)
+            behind = heads.perspective and bool((view.depth < NEAREST_MM).any())
+            loss = np.dot(row.weight, robust_loss(view.squared, *self.kernel))
+            energy[n] = np.inf if behind else self.weight * loss
+        return energy
+
+    def quadratic(self, heads: HeadUnknowns) -> Quadratic:
+        """Gradient and Gauss-Newton Hessian by iteratively reweighted least squares."""
+        gradient = np.zeros((len(self.rows), heads.count))
+        hessian = np.zeros((len(self.rows), heads.count, heads.count))
+        for n, row in enumerate(self.rows):
+            view = _viewed(row, heads, n)
+            root = np.sqrt(self.weight * row.weight * robust_weight(view.squared, *self.kernel))
+            for first in range(0, len(root), _CHUNK):
+                part = slice(first, first + _CHUNK)
+                jacobian = _jacobian(row, heads, n, view, root / row.unit, part)
+                flat = jacobian.reshape(-1, heads.count)
+                weighted = (view.residual[:, part] * root[part]).astype(flat.dtype).ravel()
+                gradient[n] += weighted @ flat
+                hessian[n] += flat.T @ flat
+        return Quadratic(gradient, hessian)
+
+    def residuals(self, heads: HeadUnknowns) -> list[Array]:
+        """Per picture, (2, K) projected less seen, in pixels of a picture of side 128."""
+        return [_viewed(row, heads, n).residual for n, row in enumerate(self.rows)]
+
+    def jacobians(self, heads: HeadUnknowns) -> list[NDArray[np.floating]]:
+        """Per picture, (2, K, P) derivatives of the residuals by the step's columns."""
+        found = []
+        for n, row in enumerate(self.rows):
+            unweighted = np.full(len(row.weight), 1.0 / row.unit)
+            found.append(_jacobian(row, heads, n, _viewed(row, heads, n), unweighted, slice(0, len(row.weight))))
+        return found
+
+    def counts(self) -> NDArray[np.int64]:
+        """(N,) correspondences in use."""
+        return np.array([len(row.weight) for row in self.rows], np.int64)
+
+
+def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
+    turned = CAMERA_FROM_WORLD @ heads.rotation[n] @ row.basis.points(heads.shape[n])
+    camera = turned + heads.translation[n][:, None]
+    from_axis = camera[:2] * heads.focal[n]
+    if heads.perspective:
+        from_axis = from_axis / np.maximum(camera[2], NEAREST_MM)
+    residual = (from_axis + heads.principal[n][:, None] - row.points) / row.unit
+    return _View(turned, camera[2], from_axis, residual, np.einsum("ck,ck->k", residual, residual))
+
+
+def _jacobian(
+    row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array, part: slice
+) -> NDArray[np.floating]:
+    """(2, K, P) derivatives in px of a part of the points, times factor (K,); as in unknowns.project_with_derivatives,
+    with all points of one coordinate beside each other."""
+    x, y, z = view.turned[:, part]
+    factor, from_axis = factor[part], view.from_axis[:, part]
+    dtype = row.basis.basis.dtype
+    jacobian = np.zeros((2, len(x), heads.count), dtype)
+    near, along = factor * heads.focal[n], np.zeros_like(from_axis)
+    if heads.perspective:
+        depth = np.maximum(view.depth[part], NEAREST_MM)
+        near, along = near / depth, -from_axis * (factor / depth)
+    jacobian[0, :, 0], jacobian[0, :, 1], jacobian[0, :, 2] = along[0] * y, along[0] * x - near * z, near * y
+    jacobian[1, :, 0], jacobian[1, :, 1], jacobian[1, :, 2] = along[1] * y - near * z, along[1] * x, -near * x
+    if heads.perspective:
+        jacobian[0, :, 3] = jacobian[1, :, 4] = near
+        jacobian[:, :, 5] = along
+        if heads.free_focal:
+            jacobian[:, :, FOCAL] = from_axis * factor
+    else:
+        jacobian[0, :, 3] = jacobian[1, :, 4] = heads.unit[n] * factor
+        jacobian[:, :, 5] = from_axis * factor
+    if heads.free_shape:
+        turn = (CAMERA_FROM_WORLD @ heads.rotation[n]).astype(dtype)
+        basis = row.basis.basis[:, part]
+        turned = (turn @ basis.reshape(3, -1)).reshape(basis.shape)  # (3, K, S) camera-space mm per unit of shape
+        near_, along_ = near.astype(dtype)[:, None], along.astype(dtype)[..., None]
+        for axis in range(2):
+            shape = jacobian[axis, :, heads.camera_count :]
+            np.multiply(turned[axis], near_, out=shape)
+            if heads.perspective:
+                shape += turned[2] * along_[axis]
+    return jacobian

@@ -1,0 +1,79 @@
+"""Fits to landmarks from the command line: photos that come with 68 points only become fittings, and a table."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen.cli.console import say
+from synthgen.cli.fit_request import MOST_ROWS, FitRequest, finite
+from synthgen.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from synthgen.fittings.fit_photos import PhotoFits
+    from synthgen.morphable.model import MorphableModel
+
+
+def fit_landmark_source(request: FitRequest, model: "MorphableModel") -> None:
+    """Fit a model to the annotated photos of a source, write the fittings and the report, print the table."""
+    from synthgen.alignment.fit_landmarks import CameraModel
+    from synthgen.fittings.fit_photos import PhotoFitOptions, fit_photos
+    from synthgen.fittings.fitting_file import save_fittings
+    from synthgen.fittings.landmark_sets import read_landmarks
+
+    if request.only_for_flow:
+        raise UsageError(f"{request.only_for_flow[0]} is for flow to the mean face; {request.source} holds landmarks")
+    camera = CameraModel(request.camera or "scaled_orthographic", request.focal)
+    options = PhotoFitOptions(camera=camera, skip_bad=request.skip_bad)
+    read = read_landmarks(
+        request.source, request.photos, request.skip_bad, orientation=request.orientation,
+        first_pixel=request.first_pixel,
+    )  # fmt: skip
+    found = fit_photos(read.faces, model, options)
+    found = replace(found, skipped=(*read.skipped, *found.skipped))
+    request.out.parent.mkdir(parents=True, exist_ok=True)
+    save_fittings(found.fittings, request.out)
+    if request.report is not None:
+        write_report(found, request.report)
+    print_table(found)
+
+
+def write_report(found: "PhotoFits", path: Path) -> None:
+    """Write the rows and the skipped faces as JSON."""
+    rows = [asdict(row) for row in found.rows]
+    content = {
+        "fitted": [finite(row) for row in rows],
+        "skipped": [asdict(entry) for entry in found.skipped],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def print_table(found: "PhotoFits") -> None:
+    """Print the reprojection errors as a table on stderr, the worst where they are many, then what was left out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    from synthgen.cli.console import stderr_console
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("face", overflow="fold", min_width=16)
+    for heading in ("rms px", "rms %", "mean %", "no jaw %", "yaw", "pitch", "roll", "max z"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    shown = (
+        sorted(found.rows, key=lambda row: -row.rms_error)[:MOST_ROWS] if len(found.rows) > MOST_ROWS else found.rows
+    )
+    for row in shown:
+        percents = (100 * row.rms_error, 100 * row.mean_error, 100 * row.inner_error)
+        angles = (row.yaw_deg, row.pitch_deg, row.roll_deg)
+        cells = [f"{row.rms_px:.1f}", *(f"{value:.2f}" for value in percents)]
+        cells += [*(f"{value:.1f}" for value in angles), f"{row.largest_z:.1f}"]
+        table.add_row(escape(row.name), *cells)
+    stderr_console().print(table)
+    if len(shown) < len(found.rows):
+        say(f"the {len(shown)} worst of {len(found.rows)} faces; all are in --report FILE.json")
+    mean = sum(row.mean_error for row in found.rows) / len(found.rows)
+    say(f"{len(found.rows)} faces fitted, mean error {mean:.2%} of the eye distance; {len(found.skipped)} left out")
+    for entry in found.skipped:
+        say(f"left out: {entry.name}: {entry.reason}")

@@ -1,0 +1,282 @@
+"""Flow to the mean face becomes fittings: dfc section 3.4 for a set of pictures, and a report of how well."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.alignment.correspondences import REFERENCE_SIDE, Correspondences
+from synthgen.alignment.fit_correspondences import (
+    AlignmentFits,
+    AlignmentOptions,
+    Pictures,
+    fit_correspondences,
+    open_alignment,
+)
+from synthgen.alignment.flow_points import FlowPoints, TargetSurface, points_of_backward_flow, points_of_flow
+from synthgen.alignment.stratify import stratified
+from synthgen.asset_io.catalogue import problems_error
+from synthgen.core.conventions import BLOCK
+from synthgen.core.errors import AssetError
+from synthgen.fittings.coefficients import MAX_SIGMA, KeyNames, find_problems
+from synthgen.fittings.fitting import Array, FittingSet, Skipped, select_fittings
+from synthgen.fittings.flow_set import FlowPicture, FlowSet
+from synthgen.fittings.mean_face_surface import mean_face_surface
+from synthgen.geometry.rotation import euler_from_rotation
+from synthgen.morphable.model import MorphableModel
+
+_SHOWN = 20
+DEFAULT_COUNT = 1000
+
+
+@dataclass(frozen=True)
+class FlowFitOptions:
+    """fit: see alignment.fit_correspondences. count: correspondences per picture, chosen evenly over the visible face;
+    None for all. seed: of that choice. largest_z: standard deviations beyond which a coefficient is absurd. skip_bad:
+    leave bad pictures out and report them, instead of raising."""
+
+    fit: AlignmentOptions = field(default_factory=AlignmentOptions)
+    count: int | None = DEFAULT_COUNT
+    seed: int = 0
+    largest_z: float = MAX_SIGMA
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class FlowRow:
+    """How well one picture was fitted.
+
+    matched: its matchable pixels; used: correspondences of the fit; rejected: share of them that were wrong.
+    median_px, rms_px: distances in its pixels, rms of those not rejected. energies: term -> energy. note: what to know.
+    """
+
+    name: str
+    matched: int
+    used: int
+    rejected: float
+    median_px: float
+    rms_px: float
+    pitch_deg: float
+    yaw_deg: float
+    roll_deg: float
+    focal: float
+    largest_z: float
+    iterations: int
+    converged: bool
+    energies: dict[str, float]
+    note: str
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One step of a batch's fit. stage: its name; step: 0 at the start; energies: term -> mean over the batch."""
+
+    stage: str
+    step: int
+    energies: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FlowFits:
+    """fittings and rows go together; skipped: pictures that are in neither; numbers: of the fitted ones in the set;
+    curve: the way of the energy, mean over the pictures that were fitted."""
+
+    fittings: FittingSet
+    rows: tuple[FlowRow, ...]
+    skipped: tuple[Skipped, ...]
+    numbers: tuple[int, ...]
+    curve: tuple[CurvePoint, ...]
+
+
+def fit_flow(
+    source: FlowSet,
+    model: MorphableModel,
+    options: FlowFitOptions | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FlowFits:
+    """Fittings of a model to pictures with flow to the mean face, in their order.
+
+    Raises AssetError that names every bad picture and why (or lists it in `skipped` with skip_bad); always when none is
+    left. Raises ModelError for a model without identity and expression.
+    """
+    options = options or FlowFitOptions()
+    fitter, target = open_alignment(model, options.fit), mean_face_surface(model, source.size)
+    fits: list[AlignmentFits] = []
+    matched: list[int] = []
+    landmarks: list[Array] = []
+    for rows in _batches(source, options.fit.temporal):
+        pictures = [source.picture(row) for row in rows]
+        points = [correspondence_points(target, picture) for picture in pictures]
+        matched += [int(np.count_nonzero(picture.weight)) for picture in pictures]
+        landmarks += [picture.landmarks for picture in pictures]
+        found = chosen_correspondences(points, source.size, options, rows)
+        seen = Pictures(
+            np.tile(np.array(source.size), (len(rows), 1)),
+            np.stack([picture.landmarks for picture in pictures]),
+            None if source.clips is None else source.clips[rows],
+        )
+        fits.append(fit_correspondences(fitter, found, seen))
+        if progress is not None:
+            progress(len(matched), len(source.names))
+    return _collected(source, model, options, fits, (matched, np.stack(landmarks)))
+
+
+def correspondence_points(target: TargetSurface, picture: FlowPicture) -> FlowPoints:
+    """The correspondences of one picture, whichever way its flow goes."""
+    convert = points_of_backward_flow if picture.backward else points_of_flow
+    return convert(target, picture.flow, picture.weight)
+
+
+def chosen_correspondences(
+    points: list[FlowPoints], size: tuple[int, int], options: FlowFitOptions, numbers: NDArray[np.integer]
+) -> Correspondences:
+    """Those that are used of each picture, as one padded batch; weights sum up to the matched area in pixels of a
+    128 px picture, so that neither resolution nor number shifts the balance with the priors."""
+    unit = max(size) / REFERENCE_SIDE
+    chosen = [
+        stratified(found.place, options.count or max(len(found.place), 1), options.seed, int(number))
+        for found, number in zip(points, numbers)
+    ]
+    most = max(1, *(len(selection.rows) for selection in chosen))
+    batch = Correspondences(
+        np.zeros((len(points), most), np.int32),
+        np.zeros((len(points), most, 3)),
+        np.zeros((len(points), most, 2)),
+        np.zeros((len(points), most)),
+        np.full(len(points), unit),
+    )
+    for n, (found, selection) in enumerate(zip(points, chosen)):
+        rows, used = selection.rows, slice(0, len(selection.rows))
+        batch.triangle[n, used], batch.barycentric[n, used] = found.triangle[rows], found.barycentric[rows]
+        batch.points[n, used] = found.points[rows]
+        batch.weight[n, used] = found.weight[rows] * selection.share / unit**2
+    return batch
+
+
+def _batches(source: FlowSet, temporal: bool) -> list[NDArray[np.int64]]:
+    """Numbers of the pictures that are fitted together: BLOCK at a time, or whole clips."""
+    numbers = np.arange(len(source.names))
+    if temporal and source.clips is not None:
+        return [numbers[source.clips == clip] for clip in dict.fromkeys(source.clips.tolist())]
+    return [numbers[start : start + BLOCK] for start in range(0, len(numbers), BLOCK)]
+
+
+def _collected(
+    source: FlowSet,
+    model: MorphableModel,
+    options: FlowFitOptions,
+    fits: list[AlignmentFits],
+    seen: tuple[list[int], Array],
+) -> FlowFits:
+    matched, landmarks = seen
+    order = np.concatenate(_batches(source, options.fit.temporal))
+    back = np.argsort(order)
+    found = _row_of_each(source, model, fits, matched, order)
+    rows = [found[n] for n in back]
+    reasons = {source.names[order[n]]: reason for n, reason in enumerate(r for fit in fits for r in fit.reason) if reason}
+    for row in rows:
+        if row.name not in reasons and row.largest_z > options.largest_z:
+            reasons[row.name] = f"a coefficient of {row.largest_z:.1f} standard deviations, over {options.largest_z:g}"
+        elif row.name not in reasons and not row.converged:
+            reasons[row.name] = f"the fit did not settle in {row.iterations} steps"
+    fittings = select_fittings(_fitting_set(source, model.name, fits, landmarks, order), back)
+    problems = find_problems(fittings, model, KeyNames())
+    reasons = {source.names[row]: reason for row, reason in problems.items()} | reasons
+    good = [number for number, row in enumerate(rows) if row.name not in reasons]
+    skipped = tuple(Skipped(name, reasons[name]) for name in source.names if name in reasons)
+    if skipped and not (good and options.skip_bad):
+        advice = "repair them, or leave them out with --skip-bad" if good else "nothing is left to use"
+        what = f"{len(skipped)} of {len(rows)} pictures cannot be fitted; {advice}"
+        raise problems_error(what, [f"{entry.name}: {entry.reason}" for entry in skipped], _SHOWN)
+    if not good:
+        raise AssetError("no picture to fit")
+    return FlowFits(
+        select_fittings(fittings, np.array(good)), tuple(rows[number] for number in good), skipped, tuple(good),
+        _curve(fits),
+    )  # fmt: skip
+
+
+def _row_of_each(
+    source: FlowSet, model: MorphableModel, fits: list[AlignmentFits], matched: list[int], order: NDArray[np.int64]
+) -> list[FlowRow]:
+    rows: list[FlowRow] = []
+    for fit in fits:
+        euler = np.rad2deg(euler_from_rotation(fit.heads.rotation))
+        for n in range(len(fit.used)):
+            coefficients = [fit.identity[n], *([fit.expression[n]] if model.expression_unit == "stddev" else [])]
+            rows.append(
+                FlowRow(
+                    name=source.names[order[len(rows)]],
+                    matched=matched[len(rows)],
+                    used=int(fit.used[n]),
+                    rejected=float(fit.rejected[n]),
+                    median_px=float(fit.median_px[n]),
+                    rms_px=float(fit.rms_px[n]),
+                    pitch_deg=float(euler[n, 0]),
+                    yaw_deg=float(euler[n, 1]),
+                    roll_deg=float(euler[n, 2]),
+                    focal=float(fit.heads.focal[n]),
+                    largest_z=float(np.abs(np.concatenate(coefficients)).max()),
+                    iterations=int(fit.iterations[n]),
+                    converged=bool(fit.converged[n]),
+                    energies={name: float(values[n]) for name, values in fit.energies.items()},
+                    note=fit.note[n],
+                )
+            )
+    return rows
+
+
+def _fitting_set(
+    source: FlowSet, model: str, fits: list[AlignmentFits], landmarks: Array, order: NDArray[np.int64]
+) -> FittingSet:
+    def stacked(name: str) -> Array:
+        return np.concatenate([getattr(fit.heads, name) for fit in fits])
+
+    count = len(order)
+    names = tuple(source.names[row] for row in order)
+    return FittingSet(
+        names=names,
+        photos=tuple(source.photos[row] or f"{source.names[row]}.png" for row in order),
+        sizes=np.tile(np.array(source.size, np.int32), (count, 1)),
+        perspective=fits[0].heads.perspective,
+        rotation=stacked("rotation"),
+        translation=stacked("translation"),
+        focal=stacked("focal"),
+        principal=stacked("principal"),
+        depth_shift=np.zeros(count),
+        identity=np.concatenate([fit.identity for fit in fits]),
+        expression=np.concatenate([fit.expression for fit in fits]),
+        landmarks=landmarks,
+        boxes=np.full((count, 4), np.nan),
+        ignore_boxes=((),) * count,
+        ignore_masks=("",) * count,
+        model=model,
+    )
+
+
+def _curve(fits: list[AlignmentFits]) -> tuple[CurvePoint, ...]:
+    """Mean energies over all pictures, step by step; batches that stop early stay where they are."""
+    points: list[CurvePoint] = []
+    curves = [fit.curve.stages for fit in fits if fit.curve.stages]
+    for stages in zip(*curves):
+        longest = max(len(stage.energy) for stage in stages)
+        count = sum(stage.energy.shape[2] for stage in stages)
+        names = list(dict.fromkeys(name for stage in stages for name in stage.terms))
+        for step in range(longest):
+            energies = {
+                name: sum(
+                    float(stage.energy[min(step, len(stage.energy) - 1), stage.terms.index(name)].sum())
+                    for stage in stages
+                    if name in stage.terms
+                )
+                / count
+                for name in names
+            }
+            points.append(CurvePoint(stages[0].name, step, energies))
+    return tuple(points)
+
+
+def with_photos(fits: FlowFits, photos: tuple[str, ...]) -> FlowFits:
+    """The fits with other photo files."""
+    return replace(fits, fittings=replace(fits.fittings, photos=photos))
