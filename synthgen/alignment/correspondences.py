@@ -80,18 +80,20 @@ class CorrespondenceTerm:
     """weight times the robust sum over correspondences of w_i |projected - seen|^2 / 2, in px^2 of a 128 px picture.
 
     dfc equation 3 with each term halved, which moves no minimum. kernel: the loss and its width in those pixels.
+    weight: one for all, or (N,) one for each picture.
     Rows are computed one after another, so that a picture's derivatives stay in the processor's cache and a batch gives
     what its pictures give alone.
     """
 
     def __init__(
-        self, rows: list[_Row], kernel: tuple[Kernel, float], weight: float = 1.0
+        self, rows: list[_Row], kernel: tuple[Kernel, float], weight: float | Array = 1.0
     ) -> None:
-        self.rows, self.kernel, self.weight = rows, kernel, weight
+        self.rows, self.kernel = rows, kernel
+        self.weight = np.broadcast_to(np.asarray(weight, np.float64), len(rows))
 
     @classmethod
     def of(
-        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float], weight: float = 1.0
+        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float], weight: float | Array = 1.0
     ) -> Self:
         """The term of correspondences. Raises UsageError for ones that do not fit together or the surface."""
         check_correspondences(found, surface)
@@ -103,13 +105,13 @@ class CorrespondenceTerm:
             rows.append(_Row(basis, points, found.weight[n, used].astype(np.float64), unit))
         return cls(rows, kernel, weight)
 
-    def with_kernel(self, kernel: tuple[Kernel, float]) -> "CorrespondenceTerm":
-        """The same correspondences under another loss."""
-        return CorrespondenceTerm(self.rows, kernel, self.weight)
+    def weighed(self, kernel: tuple[Kernel, float], weight: float | Array) -> "CorrespondenceTerm":
+        """The same correspondences under another loss and weight."""
+        return CorrespondenceTerm(self.rows, kernel, weight)
 
     def selected(self, rows: NDArray[np.intp]) -> "CorrespondenceTerm":
         """The term of some pictures."""
-        return CorrespondenceTerm([self.rows[row] for row in rows], self.kernel, self.weight)
+        return CorrespondenceTerm([self.rows[row] for row in rows], self.kernel, self.weight[rows])
 
     def energy(self, heads: HeadUnknowns) -> Array:
         """(N,) energies; infinite for a head with a point behind a perspective camera."""
@@ -118,7 +120,7 @@ class CorrespondenceTerm:
             view = _viewed(row, heads, n)
             behind = heads.perspective and bool((view.depth < NEAREST_MM).any())
             loss = np.dot(row.weight, robust_loss(view.squared, *self.kernel))
-            energy[n] = np.inf if behind else self.weight * loss
+            energy[n] = np.inf if behind else self.weight[n] * loss
         return energy
 
     def quadratic(self, heads: HeadUnknowns) -> Quadratic:
@@ -127,7 +129,7 @@ class CorrespondenceTerm:
         hessian = np.zeros((len(self.rows), heads.count, heads.count))
         for n, row in enumerate(self.rows):
             view = _viewed(row, heads, n)
-            root = np.sqrt(self.weight * row.weight * robust_weight(view.squared, *self.kernel))
+            root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, *self.kernel))
             for first in range(0, len(root), _CHUNK):
                 part = slice(first, first + _CHUNK)
                 jacobian = _jacobian(row, heads, n, view, root / row.unit, part)
@@ -183,7 +185,7 @@ def _jacobian(
         jacobian[0, :, 3] = jacobian[1, :, 4] = near
         jacobian[:, :, 5] = along
         if heads.free_focal:
-            jacobian[:, :, FOCAL] = from_axis * factor
+            jacobian[:, :, FOCAL] = from_axis * factor + along * heads.translation[n, 2]
     else:
         jacobian[0, :, 3] = jacobian[1, :, 4] = heads.unit[n] * factor
         jacobian[:, :, 5] = from_axis * factor

@@ -26,8 +26,12 @@ from synthgen.alignment.unknowns import HeadUnknowns, project_points
 from synthgen.core.errors import UsageError
 from synthgen.morphable.model import MorphableModel
 
+_DAMPING = 1e-6  # Levenberg-Marquardt's first: the valleys of dense fits are straight, so that large steps are safe
 _FIRST_POINTS = 96  # of the correspondences give the first pose: their choice is spread as evenly as the whole
 _POSE_WIDTH = 2.0  # px: Huber's width while the shape is the mean, which lies about this far off
+_FIRST_NOISE = 0.3  # px, before anything is known of it: between exact flow and that of networks
+_LEAST_NOISE = 0.01  # px: below lie the roundings of flow
+_MEDIAN_DISTANCE = 1.1774  # of points of a plane with standard deviation 1 a coordinate
 _JAW_SLIDE = 0.05  # what is left of a jaw point's weight along the outline, as in LandmarkFitOptions
 
 
@@ -125,7 +129,7 @@ def fit_correspondences(
     to options.outlier_px. Pictures that determine no pose are reported in `reason`, never raised.
     Raises UsageError for arrays that do not fit together, and for a start that is not finite.
     """
-    term = CorrespondenceTerm.of(fitter.surface, found, ("huber", _POSE_WIDTH), fitter.options.energy.data)
+    term = CorrespondenceTerm.of(fitter.surface, found, ("huber", _POSE_WIDTH))
     sizes = np.asarray(pictures.sizes, np.float64)
     if sizes.shape != (len(term.rows), 2):
         raise UsageError(f"sizes must be ({len(term.rows)}, 2); got {sizes.shape}")
@@ -190,35 +194,67 @@ def _solve(
 ) -> tuple[Solution[HeadUnknowns], dict[str, Term[HeadUnknowns]], Curve]:
     """Pose alone, then everything, while wrong correspondences lose their say: the stages' kernels narrow."""
     options, width = fitter.options, fitter.options.outlier_px
-    priors = _priors(options, heads)
-    stages: list[tuple[str, bool, tuple[Kernel, float], int]] = [
-        ("pose", False, ("huber", _POSE_WIDTH), 3),
-        ("pose, outliers out", False, ("geman_mcclure", 3.0 * width), 3),
-        ("shape", True, ("geman_mcclure", 2.0 * width), 2),
-        ("shape, narrow", True, ("geman_mcclure", width), options.iterations),
-    ]
     curve: list[Stage] = []
+    focal = heads.focal  # the first guess
     iterations = np.zeros(len(heads.focal), np.int32)
-    for name, free_shape, kernel, steps in stages:
-        heads = replace(heads, free_shape=free_shape)
-        terms: dict[str, Term[HeadUnknowns]] = {"data": term.with_kernel(kernel), **priors}
+    for stage in _stages(options):
+        # Of a mean shape the focal length would only make up for what the shape lacks.
+        heads = replace(heads, free_shape=stage.shape, free_focal=stage.shape and options.camera.free_focal)
+        weight = options.energy.data / _noise(options, term, heads, stage) ** 2
+        terms: dict[str, Term[HeadUnknowns]] = {"data": term.weighed(stage.kernel, weight)}
+        terms |= _priors(options, heads, focal)
         points = _landmark_term(fitter, heads, pictures, term)
         if points is not None:
             terms["landmarks"] = points
-        solution = minimize(list(terms.values()), heads, SolverOptions(iterations=steps))
-        curve.append(Stage(name, tuple(terms), solution.trace))
+        solution = minimize(list(terms.values()), heads, SolverOptions(iterations=stage.steps, damping=_DAMPING))
+        curve.append(Stage(stage.name, tuple(terms), solution.trace))
         heads = solution.state
         iterations += solution.iterations
     return replace(solution, iterations=iterations), terms, Curve(tuple(curve))
 
 
-def _priors(options: AlignmentOptions, heads: HeadUnknowns) -> dict[str, Term[HeadUnknowns]]:
+@dataclass(frozen=True)
+class _Stage:
+    """shape: whether it is free. noise: px, None for that of the residuals before the stage. steps: at most."""
+
+    name: str
+    shape: bool
+    kernel: tuple[Kernel, float]
+    noise: float | None
+    steps: int
+
+
+def _stages(options: AlignmentOptions) -> list[_Stage]:
+    """Pose alone, then everything; the kernel narrows, and the noise is that of what is left."""
+    width = options.outlier_px
+    return [
+        _Stage("pose", False, ("huber", _POSE_WIDTH), 1.0, 3),
+        _Stage("pose, outliers out", False, ("geman_mcclure", 3.0 * width), 1.0, 2),
+        _Stage("shape", True, ("geman_mcclure", 2.0 * width), _FIRST_NOISE, 2),
+        _Stage("shape, narrow", True, ("geman_mcclure", width), None, 2),
+        _Stage("shape, last", True, ("geman_mcclure", width), None, options.iterations),
+    ]
+
+
+def _noise(options: AlignmentOptions, term: CorrespondenceTerm, heads: HeadUnknowns, stage: _Stage) -> Array:
+    """(N,) standard deviation of a coordinate of a right correspondence, px of a 128 px picture."""
+    if options.energy.noise_px is not None or stage.noise is not None:
+        return np.full(len(heads.focal), options.energy.noise_px or stage.noise)
+    noise = np.empty(len(heads.focal))
+    for n, residual in enumerate(term.residuals(heads)):
+        distance = np.linalg.norm(residual, axis=0)
+        near = distance[distance <= options.outlier_px]
+        noise[n] = np.median(near) / _MEDIAN_DISTANCE if len(near) else options.outlier_px
+    return np.maximum(noise, _LEAST_NOISE)
+
+
+def _priors(options: AlignmentOptions, heads: HeadUnknowns, focal: Array) -> dict[str, Term[HeadUnknowns]]:
     priors: dict[str, Term[HeadUnknowns]] = {
         "identity": IdentityPrior(options.energy.identity),
         "expression": ExpressionPrior(options.energy.expression),
     }
     if heads.perspective and heads.free_focal:
-        priors["focal"] = FocalPrior(heads.focal, options.camera.focal_spread, options.energy.focal)
+        priors["focal"] = FocalPrior(focal, options.camera.focal_spread, options.energy.focal)
     return priors
 
 

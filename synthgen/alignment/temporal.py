@@ -5,21 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthgen.alignment.solver import Array
-from synthgen.alignment.unknowns import FOCAL, PLACE, TURN, HeadUnknowns
+from synthgen.alignment.unknowns import FOCAL, TURN, HeadUnknowns
 
 
 @dataclass(frozen=True)
 class TemporalScales:
     """Standard deviations of changes between consecutive frames at weight 1.
 
-    rotation_deg: about each axis. place_mm: across the view. depth_mm: along it, which a picture shows less. focal: of
-    the focal length's logarithm, or of the scale's of orthographic cameras. identity, expression: in their priors'
-    standard deviations.
+    rotation_deg: about each axis. place_mm: across the view. size: of the logarithm of the head's size in the picture,
+    focal length over distance. focal: of the focal length's logarithm (perspective). identity, expression: in their
+    priors' standard deviations.
     """
 
     rotation_deg: float = 1.5
     place_mm: float = 3.0
-    depth_mm: float = 10.0
+    size: float = 0.01
     focal: float = 0.01
     identity: float = 0.1
     expression: float = 0.3
@@ -67,18 +67,20 @@ class TemporalTerm:
         change[:, TURN] = vector_from_rotation(heads.rotation[1:] @ heads.rotation[:-1].transpose(0, 2, 1))
         scale[TURN] = np.deg2rad(self.scales.rotation_deg)
         if heads.perspective:
-            change[:, PLACE] = np.diff(heads.translation, axis=0)
-            scale[PLACE] = self.scales.place_mm, self.scales.place_mm, self.scales.depth_mm
-            lens = FOCAL if heads.free_focal else None
+            change[:, 3:5] = np.diff(heads.translation[:, :2], axis=0)
+            # A step of the focal length moves the distance too, and leaves their ratio.
+            distance = heads.translation[:, 2]
+            change[:, 5] = np.diff(np.log(distance / heads.focal))
+            before[:, 5], after[:, 5] = 1.0 / distance[:-1], 1.0 / distance[1:]
+            if heads.free_focal:
+                change[:, FOCAL] = np.diff(np.log(heads.focal))
+                scale[FOCAL] = self.scales.focal
         else:
             unit = 0.5 * (heads.unit[1:] + heads.unit[:-1])[:, None]
             change[:, 3:5] = np.diff(heads.principal, axis=0) / unit
             before[:, 3:5], after[:, 3:5] = heads.unit[:-1, None] / unit, heads.unit[1:, None] / unit
-            scale[3:5] = self.scales.place_mm
-            lens = 5
-        if lens is not None:
-            change[:, lens] = np.diff(np.log(heads.focal))
-            scale[lens] = self.scales.focal
+            change[:, 5] = np.diff(np.log(heads.focal))
+        scale[3:5], scale[5] = self.scales.place_mm, self.scales.size
         if heads.free_shape:
             first = heads.camera_count
             change[:, first:] = np.diff(heads.shape, axis=0)

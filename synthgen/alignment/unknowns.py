@@ -21,7 +21,8 @@ class HeadUnknowns:
 
     A step's columns: 3 rotation, radians about the world's axes, applied after the present rotation; 3 place
     (perspective: translation, mm; orthographic: image of the origin in mm at `unit` px per mm, and the logarithm of
-    the focal length); 1 logarithm of the focal length when `free_focal` (perspective); S shape when `free_shape`.
+    the focal length); 1 logarithm of the focal length when `free_focal` (perspective), the distance growing with it so
+    that the head keeps its size in the picture; S shape when `free_shape`.
 
     rotation: (N, 3, 3); translation: (N, 3) mm; focal: (N,); principal: (N, 2) px; shape: (N, S); unit: (N,) px/mm.
     """
@@ -52,9 +53,12 @@ class HeadUnknowns:
         rotation = rotation_from_vector(step[:, TURN]) @ self.rotation
         translation, principal, focal = self.translation, self.principal, self.focal
         if self.perspective:
-            translation = translation + step[:, PLACE]
             if self.free_focal:
-                focal = focal * np.exp(np.clip(step[:, FOCAL], -1.0, 1.0))
+                # Alone, focal length and distance would follow each other along a bent valley, in tiny steps.
+                zoom = np.exp(np.clip(step[:, FOCAL], -1.0, 1.0))
+                focal = focal * zoom
+                translation = translation * np.stack([np.ones_like(zoom), np.ones_like(zoom), zoom], axis=-1)
+            translation = translation + step[:, PLACE]
         else:
             principal = principal + step[:, 3:5] * self.unit[:, None]
             focal = focal * np.exp(np.clip(step[:, 5], -1.0, 1.0))
@@ -131,7 +135,7 @@ def project_with_derivatives(heads: HeadUnknowns, points: Array) -> ImagePoints:
         by_camera[..., 0, 3] = by_camera[..., 1, 4] = near
         by_camera[..., 5] = along
         if heads.free_focal:
-            by_camera[..., FOCAL] = from_axis
+            by_camera[..., FOCAL] = from_axis + along * heads.translation[:, None, 2:]
     else:
         by_camera[..., 0, 3] = by_camera[..., 1, 4] = heads.unit[:, None]
         by_camera[..., 5] = from_axis

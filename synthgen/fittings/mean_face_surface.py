@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from synthgen.alignment.flow_points import TargetSurface
+from synthgen.alignment.flow_points import TargetSurface, triangles_beyond
 from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.fittings.mean_face import mean_face_scale
 from synthgen.morphable.model import MorphableModel
 from synthgen.raster.rasterize import rasterize
 from synthgen.sampling.placement import mean_face_box
 
-# Fine pixels per pixel: the triangle of the nearest fine pixel is at most an eighth of a pixel away.
-_FINER = 4
+# Fine pixels per pixel: odd, so that the centre of a pixel is one of a fine pixel too.
+_FINER = 5
 
 
 def mean_face_surface(model: MorphableModel, size: tuple[int, int]) -> TargetSurface:
@@ -26,4 +26,5 @@ def mean_face_surface(model: MorphableModel, size: tuple[int, int]) -> TargetSur
     fragments = rasterize(fine, torch.from_numpy(template.triangles), shape, perspective=False)
     triangle = fragments.triangle_id[0].numpy()
     triangle = np.where(triangle < template.label_count, triangle, -1).astype(np.int32)
-    return TargetSurface(size, triangle, vertices[template.triangles[: template.label_count], :2])
+    labelled = template.triangles[: template.label_count]
+    return TargetSurface(size, triangle, vertices[labelled, :2], triangles_beyond(labelled))
