@@ -79,21 +79,22 @@ class _View:
 class CorrespondenceTerm:
     """weight times the robust sum over correspondences of w_i |projected - seen|^2 / 2, in px^2 of a 128 px picture.
 
-    dfc equation 3 with each term halved, which moves no minimum. kernel: the loss and its width in those pixels.
-    weight: one for all, or (N,) one for each picture.
+    dfc equation 3 with each term halved, which moves no minimum. kernel: the loss, and its width in those pixels.
+    Width and weight: one for all, or (N,) one for each picture.
     Rows are computed one after another, so that a picture's derivatives stay in the processor's cache and a batch gives
     what its pictures give alone.
     """
 
     def __init__(
-        self, rows: list[_Row], kernel: tuple[Kernel, float], weight: float | Array = 1.0
+        self, rows: list[_Row], kernel: tuple[Kernel, float | Array], weight: float | Array = 1.0
     ) -> None:
-        self.rows, self.kernel = rows, kernel
+        self.rows, self.kernel = rows, kernel[0]
+        self.width = np.broadcast_to(np.asarray(kernel[1], np.float64), len(rows))
         self.weight = np.broadcast_to(np.asarray(weight, np.float64), len(rows))
 
     @classmethod
     def of(
-        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float], weight: float | Array = 1.0
+        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float | Array], weight: float | Array = 1.0
     ) -> Self:
         """The term of correspondences. Raises UsageError for ones that do not fit together or the surface."""
         check_correspondences(found, surface)
@@ -105,13 +106,17 @@ class CorrespondenceTerm:
             rows.append(_Row(basis, points, found.weight[n, used].astype(np.float64), unit))
         return cls(rows, kernel, weight)
 
-    def weighed(self, kernel: tuple[Kernel, float], weight: float | Array) -> "CorrespondenceTerm":
+    def weighed(self, kernel: tuple[Kernel, float | Array], weight: float | Array) -> "CorrespondenceTerm":
         """The same correspondences under another loss and weight."""
         return CorrespondenceTerm(self.rows, kernel, weight)
 
+    def thinned(self, count: int) -> "CorrespondenceTerm":
+        """At most `count` correspondences of each picture, evenly spaced in their order, that weigh as much as all."""
+        return CorrespondenceTerm([_thinned(row, count) for row in self.rows], (self.kernel, self.width), self.weight)
+
     def selected(self, rows: NDArray[np.intp]) -> "CorrespondenceTerm":
         """The term of some pictures."""
-        return CorrespondenceTerm([self.rows[row] for row in rows], self.kernel, self.weight[rows])
+        return CorrespondenceTerm([self.rows[row] for row in rows], (self.kernel, self.width[rows]), self.weight[rows])
 
     def energy(self, heads: HeadUnknowns) -> Array:
         """(N,) energies; infinite for a head with a point behind a perspective camera."""
@@ -119,7 +124,7 @@ class CorrespondenceTerm:
         for n, row in enumerate(self.rows):
             view = _viewed(row, heads, n)
             behind = heads.perspective and bool((view.depth < NEAREST_MM).any())
-            loss = np.dot(row.weight, robust_loss(view.squared, *self.kernel))
+            loss = np.dot(row.weight, robust_loss(view.squared, self.kernel, self.width[n]))
             energy[n] = np.inf if behind else self.weight[n] * loss
         return energy
 
@@ -129,7 +134,7 @@ class CorrespondenceTerm:
         hessian = np.zeros((len(self.rows), heads.count, heads.count))
         for n, row in enumerate(self.rows):
             view = _viewed(row, heads, n)
-            root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, *self.kernel))
+            root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, self.kernel, self.width[n]))
             for first in range(0, len(root), _CHUNK):
                 part = slice(first, first + _CHUNK)
                 jacobian = _jacobian(row, heads, n, view, root / row.unit, part)
@@ -156,6 +161,15 @@ class CorrespondenceTerm:
         return np.array([len(row.weight) for row in self.rows], np.int64)
 
 
+def _thinned(row: _Row, count: int) -> _Row:
+    if len(row.weight) <= count:
+        return row
+    few = np.linspace(0, len(row.weight) - 1, count).astype(np.intp)
+    weight = row.weight[few] * (row.weight.sum() / row.weight[few].sum())
+    basis = PointBasis(row.basis.mean[:, few], row.basis.basis[:, few])
+    return _Row(basis, row.points[:, few], weight, row.unit)
+
+
 def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
     turned = CAMERA_FROM_WORLD @ heads.rotation[n] @ row.basis.points(heads.shape[n])
     camera = turned + heads.translation[n][:, None]
@@ -174,13 +188,14 @@ def _jacobian(
     x, y, z = view.turned[:, part]
     factor, from_axis = factor[part], view.from_axis[:, part]
     dtype = row.basis.basis.dtype
-    jacobian = np.zeros((2, len(x), heads.count), dtype)
+    jacobian = np.empty((2, len(x), heads.count), dtype)
     near, along = factor * heads.focal[n], np.zeros_like(from_axis)
     if heads.perspective:
         depth = np.maximum(view.depth[part], NEAREST_MM)
         near, along = near / depth, -from_axis * (factor / depth)
     jacobian[0, :, 0], jacobian[0, :, 1], jacobian[0, :, 2] = along[0] * y, along[0] * x - near * z, near * y
     jacobian[1, :, 0], jacobian[1, :, 1], jacobian[1, :, 2] = along[1] * y - near * z, along[1] * x, -near * x
+    jacobian[0, :, 4] = jacobian[1, :, 3] = 0.0
     if heads.perspective:
         jacobian[0, :, 3] = jacobian[1, :, 4] = near
         jacobian[:, :, 5] = along

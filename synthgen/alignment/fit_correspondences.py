@@ -27,10 +27,13 @@ from synthgen.core.errors import UsageError
 from synthgen.morphable.model import MorphableModel
 
 _DAMPING = 1e-6  # Levenberg-Marquardt's first: the valleys of dense fits are straight, so that large steps are safe
+_TOLERANCE = 1e-4
 _FIRST_POINTS = 96  # of the correspondences give the first pose: their choice is spread as evenly as the whole
 _POSE_WIDTH = 2.0  # px: Huber's width while the shape is the mean, which lies about this far off
 _FIRST_NOISE = 0.3  # px, before anything is known of it: between exact flow and that of networks
 _LEAST_NOISE = 0.01  # px: below lie the roundings of flow
+_NOISE_WIDTHS = 4.0  # Geman-McClure's width in standard deviations of the noise, within the limits
+_LEAST_WIDTH = 0.2  # px
 _MEDIAN_DISTANCE = 1.1774  # of points of a plane with standard deviation 1 a coordinate
 _JAW_SLIDE = 0.05  # what is left of a jaw point's weight along the outline, as in LandmarkFitOptions
 
@@ -40,8 +43,8 @@ class AlignmentOptions:
     """How heads are fitted to correspondences.
 
     camera: perspective with a free focal length by default, as in the paper. energy: weights of the terms. priors: what
-    the standard deviations are. outlier_px: how many pixels of a 128 px picture a correspondence may lie off before it
-    counts less than a quarter (Geman-McClure's width). least_accepted: share of the weight that must lie within it.
+    the standard deviations are. outlier_px: how many pixels of a 128 px picture a correspondence may lie off at most
+    before it counts less than a quarter (Geman-McClure's width, which narrows with the noise). least_accepted: share of the weight that must lie within it.
     iterations: most steps of the last stage. precision: of the large products. jaw: what annotated jaw points are.
     temporal: solve the frames of a clip together; share_identity: with one identity; scales: of changes.
     """
@@ -49,7 +52,7 @@ class AlignmentOptions:
     camera: CameraModel = CameraModel("perspective", free_focal=True)
     energy: Energy = field(default_factory=Energy)
     priors: ShapePriors = ShapePriors()
-    outlier_px: float = 3.0
+    outlier_px: float = 5.0
     least_accepted: float = 0.25
     iterations: int = 20
     precision: Precision = "float32"
@@ -200,13 +203,16 @@ def _solve(
     for stage in _stages(options):
         # Of a mean shape the focal length would only make up for what the shape lacks.
         heads = replace(heads, free_shape=stage.shape, free_focal=stage.shape and options.camera.free_focal)
-        weight = options.energy.data / _noise(options, term, heads, stage) ** 2
-        terms: dict[str, Term[HeadUnknowns]] = {"data": term.weighed(stage.kernel, weight)}
+        few = term if stage.count is None else term.thinned(stage.count)
+        noise = np.full(len(iterations), stage.noise or 0.0) if stage.noise else _noise(options, few, heads)
+        width = np.clip(_NOISE_WIDTHS * noise, _LEAST_WIDTH, options.outlier_px) if stage.width is None else stage.width
+        weight = options.energy.data / (options.energy.noise_px or noise) ** 2
+        terms: dict[str, Term[HeadUnknowns]] = {"data": few.weighed((stage.kernel, width), weight)}
         terms |= _priors(options, heads, focal)
         points = _landmark_term(fitter, heads, pictures, term)
         if points is not None:
             terms["landmarks"] = points
-        solution = minimize(list(terms.values()), heads, SolverOptions(iterations=stage.steps, damping=_DAMPING))
+        solution = minimize(list(terms.values()), heads, SolverOptions(stage.steps, _TOLERANCE, _DAMPING))
         curve.append(Stage(stage.name, tuple(terms), solution.trace))
         heads = solution.state
         iterations += solution.iterations
@@ -215,31 +221,33 @@ def _solve(
 
 @dataclass(frozen=True)
 class _Stage:
-    """shape: whether it is free. noise: px, None for that of the residuals before the stage. steps: at most."""
+    """One step of the way. shape: whether it is free. kernel: of the data term. width: its width, and noise: standard
+    deviation of a coordinate, px of a 128 px picture; None: both from the residuals before the stage. count:
+    correspondences of a picture, None for all: the way there needs few. steps: at most."""
 
     name: str
     shape: bool
-    kernel: tuple[Kernel, float]
+    kernel: Kernel
+    width: float | None
     noise: float | None
+    count: int | None
     steps: int
 
 
 def _stages(options: AlignmentOptions) -> list[_Stage]:
-    """Pose alone, then everything; the kernel narrows, and the noise is that of what is left."""
-    width = options.outlier_px
+    """Pose alone, then everything; the kernel narrows to the noise, and the noise is that of what is left."""
     return [
-        _Stage("pose", False, ("huber", _POSE_WIDTH), 1.0, 3),
-        _Stage("pose, outliers out", False, ("geman_mcclure", 3.0 * width), 1.0, 2),
-        _Stage("shape", True, ("geman_mcclure", 2.0 * width), _FIRST_NOISE, 2),
-        _Stage("shape, narrow", True, ("geman_mcclure", width), None, 2),
-        _Stage("shape, last", True, ("geman_mcclure", width), None, options.iterations),
+        _Stage("pose", False, "huber", _POSE_WIDTH, 1.0, 256, 3),
+        _Stage("pose, outliers out", False, "geman_mcclure", 2.0 * options.outlier_px, 1.0, 256, 2),
+        _Stage("shape", True, "geman_mcclure", options.outlier_px, _FIRST_NOISE, 512, 2),
+        _Stage("narrow", True, "geman_mcclure", None, None, 512, 2),
+        _Stage("narrow again", True, "geman_mcclure", None, None, 1024, 2),
+        _Stage("all", True, "geman_mcclure", None, None, None, options.iterations),
     ]
 
 
-def _noise(options: AlignmentOptions, term: CorrespondenceTerm, heads: HeadUnknowns, stage: _Stage) -> Array:
+def _noise(options: AlignmentOptions, term: CorrespondenceTerm, heads: HeadUnknowns) -> Array:
     """(N,) standard deviation of a coordinate of a right correspondence, px of a 128 px picture."""
-    if options.energy.noise_px is not None or stage.noise is not None:
-        return np.full(len(heads.focal), options.energy.noise_px or stage.noise)
     noise = np.empty(len(heads.focal))
     for n, residual in enumerate(term.residuals(heads)):
         distance = np.linalg.norm(residual, axis=0)

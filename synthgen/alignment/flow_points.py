@@ -31,38 +31,38 @@ class TargetSurface:
 
 
 @dataclass(frozen=True)
-class FlowPoints:
-    """M correspondences of one photo. triangle: (M,) int32; barycentric: (M, 3); points: (M, 2) px of the photo;
-    place: (M, 2) px of the mean face's picture; weight: (M,) in (0, 1]."""
+class Matches:
+    """M matched pixels of one photo. points: (M, 2) px of the photo; place: (M, 2) px of the mean face's picture, near
+    surface; weight: (M,) in (0, 1]."""
 
-    triangle: NDArray[np.int32]
-    barycentric: Array
     points: Array
     place: Array
     weight: Array
 
+    def selected(self, rows: NDArray[np.intp]) -> "Matches":
+        """Some of them."""
+        return Matches(self.points[rows], self.place[rows], self.weight[rows])
 
-def points_of_flow(target: TargetSurface, flow: NDArray[np.floating], weight: NDArray[np.floating]) -> FlowPoints:
-    """The correspondences of flow from a photo to the mean face.
 
-    flow: (H, W, 2) px from the photo's pixel centres; weight: (H, W) in [0, 1], 0 where there is no match. The surface
-    point is the one at the end point, not that of the nearest pixel. Matches without finite flow, or that end beside
-    the mean face, are left out. Raises UsageError for shapes that do not fit the target.
+def matches_of_flow(
+    target: TargetSurface, flow: NDArray[np.floating], weight: NDArray[np.floating], backward: bool = False
+) -> Matches:
+    """The matches of flow from a photo to the mean face, or from the mean face to a photo where `backward`.
+
+    flow: (H, W, 2) px from pixel centres; weight: (H, W) in [0, 1], 0 where there is no match. Pixels without finite
+    flow, and ends beside the mean face, are left out. Raises UsageError for shapes that do not fit the target.
     """
-    centres, flow, weight = _matched(target, flow, weight)
-    triangle, barycentric = surface_at(target, centres + flow)
-    seen = triangle >= 0
-    return FlowPoints(triangle[seen], barycentric[seen], centres[seen], (centres + flow)[seen], weight[seen])
-
-
-def points_of_backward_flow(
-    target: TargetSurface, flow: NDArray[np.floating], weight: NDArray[np.floating]
-) -> FlowPoints:
-    """The correspondences of flow from the mean face to a photo; as `points_of_flow`, at the mean face's pixels."""
-    centres, flow, weight = _matched(target, flow, weight)
-    triangle, barycentric = surface_at(target, centres)
-    seen = triangle >= 0
-    return FlowPoints(triangle[seen], barycentric[seen], (centres + flow)[seen], centres[seen], weight[seen])
+    if flow.shape != (*target.size, 2) or weight.shape != target.size:
+        height, width = target.size
+        raise UsageError(
+            f"flow must be ({height}, {width}, 2) and its weight ({height}, {width}); got {flow.shape}, {weight.shape}"
+        )
+    row, column = np.nonzero((weight > 0) & np.isfinite(flow).all(axis=-1))
+    centres = np.stack([column + 0.5, row + 0.5], axis=-1)
+    ends = centres + flow[row, column]
+    points, place = (ends, centres) if backward else (centres, ends)
+    near = np.flatnonzero(_nearest_triangle(target, place) >= 0)
+    return Matches(points[near], place[near], weight[row, column].astype(np.float64)[near])
 
 
 def surface_at(target: TargetSurface, place: Array) -> tuple[NDArray[np.int32], Array]:
@@ -71,11 +71,7 @@ def surface_at(target: TargetSurface, place: Array) -> tuple[NDArray[np.int32], 
     From the triangle of the nearest pixel of the fine picture it walks to the one that holds the place. (The camera is
     orthographic: weights in the picture are weights on the surface.)
     """
-    fine = np.array(target.triangle_id.shape)
-    cell = np.floor(place[:, ::-1] * (fine[0] / target.size[0]))
-    inside = ((cell >= 0) & (cell < fine)).all(axis=1)
-    row, column = np.where(inside[:, None], cell, 0).astype(np.intp).T
-    triangle = np.where(inside, target.triangle_id[row, column], -1).astype(np.int32)
+    triangle = _nearest_triangle(target, place)
     barycentric = _barycentric(target.corners[triangle], place)
     for _ in range(_WALK):
         lowest = barycentric.argmin(axis=1)
@@ -105,6 +101,15 @@ def triangles_beyond(triangles: NDArray[np.integer]) -> NDArray[np.int32]:
     return beyond.reshape(-1, 3)
 
 
+def _nearest_triangle(target: TargetSurface, place: Array) -> NDArray[np.int32]:
+    """(M,) triangles at the nearest pixels of the fine picture, -1 where there is none."""
+    fine = np.array(target.triangle_id.shape)
+    cell = np.floor(place[:, ::-1] * (fine[0] / target.size[0]))
+    inside = ((cell >= 0) & (cell < fine)).all(axis=1)
+    row, column = np.where(inside[:, None], cell, 0).astype(np.intp).T
+    return np.where(inside, target.triangle_id[row, column], -1).astype(np.int32)
+
+
 def _barycentric(corners: Array, place: Array) -> Array:
     """(M, 3) weights of the corners (M, 3, 2) of triangles at places (M, 2); -inf for a triangle without area."""
     origin, first, second = np.moveaxis(corners, 1, 0)
@@ -114,20 +119,6 @@ def _barycentric(corners: Array, place: Array) -> Array:
     area = np.where(flat, 1.0, area)
     beta, gamma = _cross(offset, edges[1]) / area, _cross(edges[0], offset) / area
     return np.where(flat[:, None], -np.inf, np.stack([1.0 - beta - gamma, beta, gamma], axis=-1))
-
-
-def _matched(
-    target: TargetSurface, flow: NDArray[np.floating], weight: NDArray[np.floating]
-) -> tuple[Array, Array, Array]:
-    """Pixel centres (M, 2), flow (M, 2) and weight (M,) of the matches."""
-    if flow.shape != (*target.size, 2) or weight.shape != target.size:
-        height, width = target.size
-        raise UsageError(
-            f"flow must be ({height}, {width}, 2) and its weight ({height}, {width}); got {flow.shape}, {weight.shape}"
-        )
-    row, column = np.nonzero((weight > 0) & np.isfinite(flow).all(axis=-1))
-    centres = np.stack([column + 0.5, row + 0.5], axis=-1)
-    return centres, flow[row, column].astype(np.float64), weight[row, column].astype(np.float64)
 
 
 def _cross(first: Array, second: Array) -> Array:

@@ -32,9 +32,7 @@ def stratified(place: NDArray[np.floating], count: int, seed: int, index: int = 
     mixed = random.permutation(total)
     if total <= count:
         return Selection(mixed, np.ones(total))
-    pixel = np.floor(place).astype(np.int64)
-    width = int(pixel[:, 0].max() - pixel[:, 0].min()) + 1
-    covered = len(np.unique((pixel[:, 1] - pixel[:, 1].min()) * width + pixel[:, 0]))
+    covered = np.count_nonzero(np.bincount(_cells(place, 1.0)))  # px of the picture
     cell = _cells(place, np.sqrt(covered / count))[mixed]
     by_cell = np.argsort(cell, kind="stable")
     sizes = np.bincount(cell)

@@ -14,7 +14,7 @@ from synthgen.alignment.fit_correspondences import (
     fit_correspondences,
     open_alignment,
 )
-from synthgen.alignment.flow_points import FlowPoints, TargetSurface, points_of_backward_flow, points_of_flow
+from synthgen.alignment.flow_points import Matches, TargetSurface, matches_of_flow, surface_at
 from synthgen.alignment.stratify import stratified
 from synthgen.asset_io.catalogue import problems_error
 from synthgen.core.conventions import BLOCK
@@ -107,10 +107,10 @@ def fit_flow(
     landmarks: list[Array] = []
     for rows in _batches(source, options.fit.temporal):
         pictures = [source.picture(row) for row in rows]
-        points = [correspondence_points(target, picture) for picture in pictures]
+        matches = [matches_of_flow(target, shown.flow, shown.weight, shown.backward) for shown in pictures]
         matched += [int(np.count_nonzero(picture.weight)) for picture in pictures]
         landmarks += [picture.landmarks for picture in pictures]
-        found = chosen_correspondences(points, source.size, options, rows)
+        found = chosen_correspondences(target, matches, options, rows)
         seen = Pictures(
             np.tile(np.array(source.size), (len(rows), 1)),
             np.stack([picture.landmarks for picture in pictures]),
@@ -122,35 +122,35 @@ def fit_flow(
     return _collected(source, model, options, fits, (matched, np.stack(landmarks)))
 
 
-def correspondence_points(target: TargetSurface, picture: FlowPicture) -> FlowPoints:
-    """The correspondences of one picture, whichever way its flow goes."""
-    convert = points_of_backward_flow if picture.backward else points_of_flow
-    return convert(target, picture.flow, picture.weight)
-
-
 def chosen_correspondences(
-    points: list[FlowPoints], size: tuple[int, int], options: FlowFitOptions, numbers: NDArray[np.integer]
+    target: TargetSurface, matches: list[Matches], options: FlowFitOptions, numbers: NDArray[np.integer]
 ) -> Correspondences:
     """Those that are used of each picture, as one padded batch; weights sum up to the matched area in pixels of a
-    128 px picture, so that neither resolution nor number shifts the balance with the priors."""
-    unit = max(size) / REFERENCE_SIDE
+    128 px picture, so that neither resolution nor number shifts the balance with the priors.
+
+    numbers: (N,) of the pictures, which the choice depends on.
+    """
+    unit = max(target.size) / REFERENCE_SIDE
     chosen = [
-        stratified(found.place, options.count or max(len(found.place), 1), options.seed, int(number))
-        for found, number in zip(points, numbers)
+        stratified(found.place, options.count or len(found.place), options.seed, int(number))
+        for found, number in zip(matches, numbers)
     ]
     most = max(1, *(len(selection.rows) for selection in chosen))
     batch = Correspondences(
-        np.zeros((len(points), most), np.int32),
-        np.zeros((len(points), most, 3)),
-        np.zeros((len(points), most, 2)),
-        np.zeros((len(points), most)),
-        np.full(len(points), unit),
+        np.zeros((len(matches), most), np.int32),
+        np.zeros((len(matches), most, 3)),
+        np.zeros((len(matches), most, 2)),
+        np.zeros((len(matches), most)),
+        np.full(len(matches), unit),
     )
-    for n, (found, selection) in enumerate(zip(points, chosen)):
-        rows, used = selection.rows, slice(0, len(selection.rows))
-        batch.triangle[n, used], batch.barycentric[n, used] = found.triangle[rows], found.barycentric[rows]
-        batch.points[n, used] = found.points[rows]
-        batch.weight[n, used] = found.weight[rows] * selection.share / unit**2
+    for n, (found, selection) in enumerate(zip(matches, chosen)):
+        few, used = found.selected(selection.rows), slice(0, len(selection.rows))
+        triangle, barycentric = surface_at(target, few.place)
+        seen = triangle >= 0
+        batch.triangle[n, used] = np.where(seen, triangle, 0)
+        batch.barycentric[n, used] = np.where(seen[:, None], barycentric, 0.0)
+        batch.points[n, used] = few.points
+        batch.weight[n, used] = np.where(seen, few.weight * selection.share / unit**2, 0.0)
     return batch
 
 
