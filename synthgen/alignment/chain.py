@@ -57,7 +57,9 @@ class Chain:
 
 def _solve_blocks(blocks: Array, beside: Array, sides: Array) -> Array:
     """(N, F, R) solutions of the block-tridiagonal system for right sides (N, F, R)."""
-    factors, links, forward = [], [], []
+    factors: list[Array] = []
+    links: list[Array] = []
+    forward: list[Array] = []
     for n, block in enumerate(blocks):
         side = sides[n]
         if n:

@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton for the frames of one clip at once: terms of single frames, the temporal term, shared identity."""
+"""Damped Gauss-Newton for all frames of a clip: terms of single frames, the temporal term, one identity if wanted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +83,7 @@ def _step(
     damping: float,
     shared: NDArray[np.bool_],
 ) -> tuple[Array | None, float]:
-    """Steps (N, P) within their room, None where the system is singular, and by how much they should lower the energy."""
+    """Steps (N, P) within their room, None for a singular system; and by how much they should lower the energy."""
     model = [term.quadratic(heads) for term in terms]
     coupling = temporal.coupling(heads)
     gradient = np.sum([part.gradient for part in model], axis=0) + coupling.gradient
@@ -122,7 +122,10 @@ def _chain(hessian: Array, beside: Array, shared: NDArray[np.bool_]) -> Chain:
     """The system of all frames from blocks (N, P, P) and links (N - 1, P); links of shared unknowns cancel."""
     own = ~shared
     return Chain(
-        hessian[:, own][:, :, own], beside[:, own], hessian[:, own][:, :, shared], hessian[:, shared][:, :, shared].sum(0)
+        hessian[:, own][:, :, own],
+        beside[:, own],
+        hessian[:, own][:, :, shared],
+        hessian[:, shared][:, :, shared].sum(0),
     )
 
 

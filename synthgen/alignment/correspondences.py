@@ -85,16 +85,19 @@ class CorrespondenceTerm:
     what its pictures give alone.
     """
 
-    def __init__(
-        self, rows: list[_Row], kernel: tuple[Kernel, float | Array], weight: float | Array = 1.0
-    ) -> None:
+    def __init__(self, rows: list[_Row], kernel: tuple[Kernel, float | Array], weight: float | Array = 1.0) -> None:
         self.rows, self.kernel = rows, kernel[0]
         self.width = np.broadcast_to(np.asarray(kernel[1], np.float64), len(rows))
         self.weight = np.broadcast_to(np.asarray(weight, np.float64), len(rows))
+        self._last: list[tuple[bytes, _View] | None] = [None] * len(rows)
 
     @classmethod
     def of(
-        cls, surface: SurfaceBasis, found: Correspondences, kernel: tuple[Kernel, float | Array], weight: float | Array = 1.0
+        cls,
+        surface: SurfaceBasis,
+        found: Correspondences,
+        kernel: tuple[Kernel, float | Array],
+        weight: float | Array = 1.0,
     ) -> Self:
         """The term of correspondences. Raises UsageError for ones that do not fit together or the surface."""
         check_correspondences(found, surface)
@@ -118,11 +121,22 @@ class CorrespondenceTerm:
         """The term of some pictures."""
         return CorrespondenceTerm([self.rows[row] for row in rows], (self.kernel, self.width[rows]), self.weight[rows])
 
+    def _viewed(self, heads: HeadUnknowns, n: int) -> "_View":
+        """The points of picture n; those of a trial step are kept for the derivatives there."""
+        state = b"".join(
+            array[n].tobytes()
+            for array in (heads.rotation, heads.translation, heads.focal, heads.principal, heads.shape)
+        )
+        last = self._last[n]
+        if last is None or last[0] != state:
+            last = self._last[n] = (state, _viewed(self.rows[n], heads, n))
+        return last[1]
+
     def energy(self, heads: HeadUnknowns) -> Array:
         """(N,) energies; infinite for a head with a point behind a perspective camera."""
         energy = np.empty(len(self.rows))
         for n, row in enumerate(self.rows):
-            view = _viewed(row, heads, n)
+            view = self._viewed(heads, n)
             behind = heads.perspective and bool((view.depth < NEAREST_MM).any())
             loss = np.dot(row.weight, robust_loss(view.squared, self.kernel, self.width[n]))
             energy[n] = np.inf if behind else self.weight[n] * loss
@@ -133,7 +147,7 @@ class CorrespondenceTerm:
         gradient = np.zeros((len(self.rows), heads.count))
         hessian = np.zeros((len(self.rows), heads.count, heads.count))
         for n, row in enumerate(self.rows):
-            view = _viewed(row, heads, n)
+            view = self._viewed(heads, n)
             root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, self.kernel, self.width[n]))
             for first in range(0, len(root), _CHUNK):
                 part = slice(first, first + _CHUNK)
@@ -146,14 +160,14 @@ class CorrespondenceTerm:
 
     def residuals(self, heads: HeadUnknowns) -> list[Array]:
         """Per picture, (2, K) projected less seen, in pixels of a picture of side 128."""
-        return [_viewed(row, heads, n).residual for n, row in enumerate(self.rows)]
+        return [self._viewed(heads, n).residual for n in range(len(self.rows))]
 
     def jacobians(self, heads: HeadUnknowns) -> list[NDArray[np.floating]]:
         """Per picture, (2, K, P) derivatives of the residuals by the step's columns."""
         found = []
         for n, row in enumerate(self.rows):
             unweighted = np.full(len(row.weight), 1.0 / row.unit)
-            found.append(_jacobian(row, heads, n, _viewed(row, heads, n), unweighted, slice(0, len(row.weight))))
+            found.append(_jacobian(row, heads, n, self._viewed(heads, n), unweighted, slice(0, len(row.weight))))
         return found
 
     def counts(self) -> NDArray[np.int64]:
@@ -180,9 +194,7 @@ def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
     return _View(turned, camera[2], from_axis, residual, np.einsum("ck,ck->k", residual, residual))
 
 
-def _jacobian(
-    row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array, part: slice
-) -> NDArray[np.floating]:
+def _jacobian(row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array, part: slice) -> NDArray[np.floating]:
     """(2, K, P) derivatives in px of a part of the points, times factor (K,); as in unknowns.project_with_derivatives,
     with all points of one coordinate beside each other."""
     x, y, z = view.turned[:, part]

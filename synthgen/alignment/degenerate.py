@@ -17,7 +17,8 @@ def unusable_points(points: Array, surface: Array) -> str:
     if count < FEWEST:
         return f"{count} correspondences; a pose needs at least {FEWEST}"
     for name, places in (("picture", points), ("head", surface)):
-        spread = np.linalg.svd(places - places.mean(axis=1, keepdims=True), compute_uv=False)
+        offset = places - places.mean(axis=1, keepdims=True)
+        spread = np.sqrt(np.maximum(np.linalg.eigvalsh(offset @ offset.T)[::-1], 0.0))
         if not spread[1] > _THIN * spread[0]:
             return f"the {count} correspondences lie on a line of the {name}, which leaves the pose open"
     return ""

@@ -28,9 +28,9 @@ class Energy(Section):
     paper: weights of a publication, on which single ones may be set. data: of the squared distances of
     correspondences, px^2 of a picture whose longer side has 128, summed over its matched pixels, over noise_px^2.
     noise_px: standard deviation of a coordinate, None for what the picture's own residuals say. landmarks: of the
-    squared distances of 68 annotated points, in the same pixels. identity, expression: of the squared coefficients over their standard deviations.
-    temporal: of squared changes between consecutive frames of a clip. focal: of the squared change of the focal
-    length's logarithm. Every term has the factor 1/2.
+    squared distances of 68 annotated points, in the same pixels. identity, expression: of the squared coefficients over
+    their standard deviations. temporal: of squared changes between consecutive frames of a clip. focal: of the squared
+    change of the focal length's logarithm. Every term has the factor 1/2.
     """
 
     paper: Literal["dfc"] | None = None

@@ -86,7 +86,7 @@ class _Similarities:
 
 
 def _similarities(model: Light, target: Light, seen: Light, share: Light, passes: int) -> _Similarities:
-    """Plane similarities of model (N, G, K, 2) to target (N, 1, K, 2), reweighted `passes` times from share (N, G, K)."""
+    """Plane similarities of model (N, G, K, 2) to target (N, 1, K, 2), reweighted from share (N, G, K)."""
     mx, my = np.ascontiguousarray(model[..., 0]), np.ascontiguousarray(model[..., 1])
     tx, ty = np.ascontiguousarray(target[..., 0]), np.ascontiguousarray(target[..., 1])
     for _ in range(passes):

@@ -151,8 +151,8 @@ class _Search(Generic[State]):
         """Sets the finished rows aside."""
         self.found.append((self.rows, self.state))
         kept = np.flatnonzero(active)
-        self.rows, self.state = self.rows[kept], _selected(self.state, kept)
-        self.terms = [_selected(term, kept) for term in self.terms]
+        self.rows, self.state = self.rows[kept], selected(self.state, kept)
+        self.terms = [selected(term, kept) for term in self.terms]
 
     def solution(self) -> Solution[State]:
         """The states of all rows, in their order."""
@@ -163,12 +163,13 @@ class _Search(Generic[State]):
             inside[place] = np.arange(len(rows))
             moved = np.zeros(len(earlier), bool)
             moved[place] = True
-            state, rows = whole.taken(moved, _selected(state, inside)), earlier
+            state, rows = whole.taken(moved, selected(state, inside)), earlier
         trace = np.stack(self.trace)
         return Solution(state, trace[-1].sum(axis=0), self.iterations, self.converged, trace)
 
 
-def _selected(part: Any, rows: NDArray[np.intp]) -> Any:
+def selected(part: Any, rows: NDArray[np.intp]) -> Any:
+    """A `Selectable` cut to `rows`."""
     return part.selected(rows)
 
 

@@ -43,9 +43,7 @@ def fit(
     ] = None,
     camera: Annotated[
         CameraKind | None,
-        typer.Option(
-            "--camera", help="Kind of camera; scaled_orthographic, for flow perspective.", show_default=False
-        ),
+        typer.Option("--camera", help="Kind of camera; scaled_orthographic, for flow perspective.", show_default=False),
     ] = None,
     focal: Annotated[
         float | None,

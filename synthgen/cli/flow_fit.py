@@ -45,9 +45,9 @@ def fit_flow_source(request: FitRequest, model: "MorphableModel") -> Path | None
 
 
 def _options(request: FitRequest) -> "FlowFitOptions":
+    from synthgen.alignment.alignment_options import AlignmentOptions
     from synthgen.alignment.cameras import CameraModel
     from synthgen.alignment.energy import Energy, load_energy
-    from synthgen.alignment.fit_correspondences import AlignmentOptions
     from synthgen.fittings.fit_flow import FlowFitOptions
 
     # The paper finds the focal length too; one that is given is kept.

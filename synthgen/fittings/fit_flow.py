@@ -6,14 +6,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.alignment.alignment_options import AlignmentOptions, Pictures, open_alignment
 from synthgen.alignment.correspondences import REFERENCE_SIDE, Correspondences
-from synthgen.alignment.fit_correspondences import (
-    AlignmentFits,
-    AlignmentOptions,
-    Pictures,
-    fit_correspondences,
-    open_alignment,
-)
+from synthgen.alignment.fit_correspondences import AlignmentFits, fit_correspondences
 from synthgen.alignment.flow_points import Matches, TargetSurface, matches_of_flow, surface_at
 from synthgen.alignment.stratify import stratified
 from synthgen.asset_io.catalogue import problems_error
@@ -21,7 +16,7 @@ from synthgen.core.conventions import BLOCK
 from synthgen.core.errors import AssetError
 from synthgen.fittings.coefficients import MAX_SIGMA, KeyNames, find_problems
 from synthgen.fittings.fitting import Array, FittingSet, Skipped, select_fittings
-from synthgen.fittings.flow_set import FlowPicture, FlowSet
+from synthgen.fittings.flow_set import FlowSet
 from synthgen.fittings.mean_face_surface import mean_face_surface
 from synthgen.geometry.rotation import euler_from_rotation
 from synthgen.morphable.model import MorphableModel
@@ -174,7 +169,9 @@ def _collected(
     back = np.argsort(order)
     found = _row_of_each(source, model, fits, matched, order)
     rows = [found[n] for n in back]
-    reasons = {source.names[order[n]]: reason for n, reason in enumerate(r for fit in fits for r in fit.reason) if reason}
+    reasons = {
+        source.names[order[n]]: reason for n, reason in enumerate(r for fit in fits for r in fit.reason) if reason
+    }
     for row in rows:
         if row.name not in reasons and row.largest_z > options.largest_z:
             reasons[row.name] = f"a coefficient of {row.largest_z:.1f} standard deviations, over {options.largest_z:g}"

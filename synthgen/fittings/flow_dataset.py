@@ -39,7 +39,7 @@ def is_dataset(path: Path) -> bool:
 
 
 def open_flow_dataset(path: Path) -> FlowDataset:
-    """The pictures of a dataset. Raises DatasetError, and UsageError for one whose flow does not lead to the mean face."""
+    """The pictures of a dataset. Raises DatasetError, and UsageError for one without flow to the mean face."""
     dataset = open_dataset(path)
     kind = dataset.recipe["kind"]
     if kind != "fittings":
@@ -55,6 +55,4 @@ def open_flow_dataset(path: Path) -> FlowDataset:
     copies = table["copy"].to_pylist()
     unique = tuple(name if not copy else f"{name}-{copy}" for name, copy in zip(names, copies))
     height, width = dataset.recipe["size"]
-    return FlowDataset(
-        unique, ("",) * len(unique), (height, width), None, dataset.with_labels(*wanted), backward
-    )
+    return FlowDataset(unique, ("",) * len(unique), (height, width), None, dataset.with_labels(*wanted), backward)

@@ -32,16 +32,23 @@ class FlowPicture:
 
 
 class FlowSet(Protocol):
-    """N pictures of one size with flow to or from the mean face.
+    """N pictures of one size with flow to or from the mean face."""
 
-    names: unique; photos: their files, "" where there is none; size: (H, W); clips: which clip each is a frame of,
-    None without clips.
-    """
+    @property
+    def names(self) -> Sequence[str]:
+        """Unique names."""
 
-    names: Sequence[str]
-    photos: Sequence[str]
-    size: tuple[int, int]
-    clips: NDArray[np.int64] | None
+    @property
+    def photos(self) -> Sequence[str]:
+        """Picture files below the photo folder, "" where there is none."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of every picture."""
+
+    @property
+    def clips(self) -> NDArray[np.int64] | None:
+        """(N,) which clip each picture is a frame of, None without clips."""
 
     def picture(self, row: int) -> FlowPicture:
         """The flow of one picture. Raises AssetError or DatasetError when it cannot be read."""

@@ -12,7 +12,15 @@ from synthgen.report.tiles import FAINT, INK, PAPER, save_image, write_text
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _RIGHT = 760, 420, 70, 40, 46, 130
 _LINE = 2
 _SMALLEST = 1e-3  # energies below this share of the largest are drawn at the bottom
-_COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75), (23, 190, 207))
+_COLOURS = (
+    (31, 119, 180),
+    (255, 127, 14),
+    (44, 160, 44),
+    (214, 39, 40),
+    (148, 103, 189),
+    (140, 86, 75),
+    (23, 190, 207),
+)
 _TOTAL = "sum"
 Place = Callable[[int, float], tuple[float, float]]
 

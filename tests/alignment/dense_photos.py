@@ -56,7 +56,9 @@ def draw_dense(
         translation = np.concatenate([place / scale[:, None], (focal / scale)[:, None]], axis=1)
     else:
         focal, principal, translation = scale, side / 2.0 + place, np.zeros((count, 3))
-    cameras = Cameras(perspective, *(torch.from_numpy(a.astype(np.float32)) for a in (rotation, translation, focal, principal)))
+    cameras = Cameras(
+        perspective, *(torch.from_numpy(a.astype(np.float32)) for a in (rotation, translation, focal, principal))
+    )
     image = torch.zeros((count, side, side, 3), dtype=torch.uint8)
     view = photo_view(Photos(image, identity, expression, cameras, np.zeros(count)), assets)
     target = render_mean_face(ProceduralModel(), (side, side), with_grid=False)
