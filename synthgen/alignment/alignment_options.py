@@ -63,17 +63,19 @@ class Pictures:
     """What is known of N pictures besides correspondences.
 
     sizes: (N, 2), height and width, px. landmarks: (N, 68, 2) px, annotated points, NaN where there is none; None for
-    none at all. clip: (N,) which clip a picture is a frame of; None: each stands alone.
+    none at all. clip: (N,) which clip a picture is a frame of; None: each stands alone. principal: (N, 2) px, principal
+    points of perspective cameras, as of crops of photos; NaN or None for the pictures' centres.
     """
 
     sizes: NDArray[np.integer]
     landmarks: Array | None = None
     clip: NDArray[np.integer] | None = None
+    principal: Array | None = None
 
     def selected(self, rows: NDArray[np.intp]) -> "Pictures":
         """What is known of some pictures."""
-        landmarks = None if self.landmarks is None else self.landmarks[rows]
-        return Pictures(self.sizes[rows], landmarks, None if self.clip is None else self.clip[rows])
+        others = (self.landmarks, self.clip, self.principal)
+        return Pictures(self.sizes[rows], *(None if array is None else array[rows] for array in others))
 
 
 def open_alignment(model: MorphableModel, options: AlignmentOptions | None = None) -> AlignmentFitter:

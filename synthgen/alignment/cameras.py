@@ -19,7 +19,8 @@ class CameraModel:
 
     focal_px: focal length of perspective cameras, one for all photos; None takes it from field_of_view_deg, the angle
     across the longer side of the photo (30: a portrait lens). free_focal: find it, near that one; focal_spread: how
-    near, standard deviation of its logarithm. The principal point of a perspective camera is the photo's centre.
+    near, standard deviation of its logarithm. The principal point of a perspective camera is the photo's centre, unless
+    it is known for each photo.
     """
 
     kind: Literal["scaled_orthographic", "perspective"] = "scaled_orthographic"
@@ -40,10 +41,18 @@ def check_camera(camera: CameraModel) -> None:
 
 
 def first_heads(
-    space: ShapeSpace, pose: OrthographicPose, middle: Array, sizes: Array, camera: CameraModel
+    space: ShapeSpace,
+    pose: OrthographicPose,
+    middle: Array,
+    sizes: Array,
+    camera: CameraModel,
+    principal: Array | None = None,
 ) -> HeadUnknowns:
-    """N mean heads in their first pose. middle: (3,) or (N, 3) mm, of the points that gave it, which stays where it is
-    in the picture; sizes: (N, 2), height and width of the photos, px."""
+    """N mean heads in their first pose.
+
+    middle: (3,) or (N, 3) mm, of the points that gave it, which stays where it is in the picture; sizes: (N, 2), height
+    and width of the photos, px; principal: (N, 2) px, of perspective cameras, NaN or None for the photo's centre.
+    """
     count = len(pose.scale)
     heads = HeadUnknowns(
         perspective=camera.kind == "perspective",
@@ -61,6 +70,8 @@ def first_heads(
     across = sizes.max(axis=1) / 2.0 / np.tan(np.deg2rad(camera.field_of_view_deg) / 2.0)
     focal = across if camera.focal_px is None else np.full(count, float(camera.focal_px))
     centre = sizes[:, ::-1] / 2.0
+    if principal is not None:
+        centre = np.where(np.isfinite(principal), principal, centre)
     return replace(heads, translation=_translation(pose, middle, focal, centre), focal=focal, principal=centre)
 
 

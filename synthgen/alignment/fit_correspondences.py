@@ -67,9 +67,9 @@ def fit_correspondences(
     fits = _unfitted(fitter, sizes, term, reasons)
     if not len(good):
         return fits
-    part = term.selected(good)
-    begin = start.selected(good) if start is not None else _first_heads(fitter, part, sizes[good])
-    solved = solve_stages(fitter, part, begin, pictures.selected(good))
+    part, chosen = term.selected(good), pictures.selected(good)
+    begin = start.selected(good) if start is not None else _first_heads(fitter, part, chosen)
+    solved = solve_stages(fitter, part, begin, chosen)
     if fitter.options.temporal and pictures.clip is not None:
         solved = smooth_clips(fitter.options, solved, pictures.clip[good], good)
     return _with_solved(fits, fitter, solved, part, good)
@@ -86,7 +86,7 @@ def _check_start(start: HeadUnknowns, count: int) -> None:
         raise UsageError(f"the start's focal length of picture {int((start.focal > 0).argmin())} must be > 0")
 
 
-def _first_heads(fitter: AlignmentFitter, term: CorrespondenceTerm, sizes: Array) -> HeadUnknowns:
+def _first_heads(fitter: AlignmentFitter, term: CorrespondenceTerm, pictures: Pictures) -> HeadUnknowns:
     """Mean heads in the poses that some of the correspondences of each picture give."""
     shape = (len(term.rows), _FIRST_POINTS)
     mean, points, weight = np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros(shape)
@@ -95,7 +95,8 @@ def _first_heads(fitter: AlignmentFitter, term: CorrespondenceTerm, sizes: Array
         mean[n, used], points[n, used], weight[n, used] = row.basis.mean.T, row.points.T, 1.0
     pose = orthographic_pose(mean, points, weight)
     middle = np.einsum("nk,nkd->nd", weight, mean) / weight.sum(axis=1, keepdims=True)
-    return first_heads(fitter.space, pose, middle, sizes, fitter.options.camera)
+    sizes = np.asarray(pictures.sizes, np.float64)
+    return first_heads(fitter.space, pose, middle, sizes, fitter.options.camera, pictures.principal)
 
 
 def _unfitted(fitter: AlignmentFitter, sizes: Array, term: CorrespondenceTerm, reasons: list[str]) -> AlignmentFits:

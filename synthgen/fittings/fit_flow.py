@@ -110,6 +110,7 @@ def fit_flow(
             np.tile(np.array(source.size), (len(rows), 1)),
             np.stack([picture.landmarks for picture in pictures]),
             None if source.clips is None else source.clips[rows],
+            np.stack([picture.principal for picture in pictures]),
         )
         fits.append(fit_correspondences(fitter, found, seen))
         if progress is not None:

@@ -14,7 +14,8 @@ from synthgen.fittings.flow_set import FlowPicture, match_weight
 
 @dataclass(frozen=True)
 class FlowDataset:
-    """The pictures of a dataset of kind fittings; as flow_set.FlowSet. backward: whether only that flow is stored."""
+    """The pictures of a dataset of kind fittings; as flow_set.FlowSet. backward: whether only that flow is stored;
+    principal: (N, 2) px, of the crops' perspective cameras, NaN where they are of the other kind."""
 
     names: tuple[str, ...]
     photos: tuple[str, ...]
@@ -22,6 +23,7 @@ class FlowDataset:
     clips: NDArray[np.int64] | None
     dataset: Dataset
     backward: bool
+    principal: NDArray[np.float64]
 
     def picture(self, row: int) -> FlowPicture:
         """The flow of one sample. Raises DatasetError when it is damaged."""
@@ -30,7 +32,9 @@ class FlowDataset:
         code = arrays["matchability" + suffix]
         image = arrays.get("image")
         weight = match_weight(code, f"{self.dataset.path}: matchability")
-        return FlowPicture(arrays["flow" + suffix], weight, self.backward, image, np.full((68, 2), np.nan))
+        return FlowPicture(
+            arrays["flow" + suffix], weight, self.backward, image, np.full((68, 2), np.nan), self.principal[row]
+        )
 
 
 def is_dataset(path: Path) -> bool:
@@ -55,4 +59,8 @@ def open_flow_dataset(path: Path) -> FlowDataset:
     copies = table["copy"].to_pylist()
     unique = tuple(name if not copy else f"{name}-{copy}" for name, copy in zip(names, copies))
     height, width = dataset.recipe["size"]
-    return FlowDataset(unique, ("",) * len(unique), (height, width), None, dataset.with_labels(*wanted), backward)
+    principal = np.full((len(names), 2), np.nan)
+    if "focal_px" in table.column_names:
+        principal = np.stack([table[f"principal_{axis}"].to_numpy() for axis in "xy"], axis=-1).astype(np.float64)
+    selected = dataset.with_labels(*wanted)
+    return FlowDataset(unique, ("",) * len(unique), (height, width), None, selected, backward, principal)

@@ -7,6 +7,7 @@ names                  (N,) text            unique; the file's own name, numbere
 photos                 (N,) text            picture files below the photo folder, of H x W pixels
 image                  (N, H, W, 3) uint8   the pictures, where there are no files
 landmarks              (N, 68, 2) float     px, iBUG order, NaN where there is none
+principal              (N, 2) float         px, principal point of a perspective camera; the picture's centre without
 clip                   (N,) int             pictures with the same number are consecutive frames of one clip
 
 A file with one picture may leave out the first axis.
@@ -38,6 +39,7 @@ _ARRAYS: dict[str, tuple[tuple[str | int, ...], str]] = {
     "photos": ((), "U"),
     "image": (("H", "W", 3), "u"),
     "landmarks": ((68, 2), "f"),
+    "principal": ((2,), "f"),
     "clip": ((), "i"),
 }
 _ADVICE = "a file of flow to the mean face (docs/alignment.md)"
@@ -63,8 +65,10 @@ class FlowFiles:
         suffix = "_backward" if backward else ""
         weight = match_weight(arrays["matchability" + suffix][place], f"{self.names[row]}: matchability{suffix}")
         landmarks = arrays["landmarks"][place] if "landmarks" in arrays else np.full((68, 2), np.nan)
+        principal = arrays["principal"][place] if "principal" in arrays else np.full(2, np.nan)
         image = arrays["image"][place] if "image" in arrays else None
-        return FlowPicture(arrays["flow" + suffix][place], weight, backward, image, landmarks.astype(np.float64))
+        flow = arrays["flow" + suffix][place]
+        return FlowPicture(flow, weight, backward, image, landmarks.astype(float), principal.astype(float))
 
 
 def is_flow_file(path: Path) -> bool:

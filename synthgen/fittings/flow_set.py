@@ -21,7 +21,7 @@ class FlowPicture:
 
     flow: (H, W, 2) px, from the picture to the mean face, or from the mean face to the picture where `backward`.
     weight: (H, W) float32 in [0, 1], 0 where there is no match. image: (H, W, 3) uint8, None where the source has none.
-    landmarks: (68, 2) px, NaN where there is none.
+    landmarks: (68, 2) px, NaN where there is none. principal: (2,) px, of its perspective camera, NaN for the centre.
     """
 
     flow: NDArray[np.floating]
@@ -29,6 +29,7 @@ class FlowPicture:
     backward: bool
     image: NDArray[np.uint8] | None
     landmarks: Array
+    principal: Array
 
 
 class FlowSet(Protocol):

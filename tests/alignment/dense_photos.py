@@ -86,7 +86,9 @@ class MemoryFlow:
         from synthgen.fittings.flow_set import FlowPicture
 
         points = np.full((68, 2), np.nan) if self.landmarks is None else self.landmarks[row]
-        return FlowPicture(self.flow[row], self.weight[row].astype(np.float32), self.backward, None, points)
+        return FlowPicture(
+            self.flow[row], self.weight[row].astype(np.float32), self.backward, None, points, np.full(2, np.nan)
+        )
 
 
 def flow_set(photos: DensePhotos, backward: bool = False, **changes) -> MemoryFlow:  # type: ignore[no-untyped-def]
