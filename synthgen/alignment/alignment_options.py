@@ -1,6 +1,6 @@
 """What a dense fit needs besides correspondences: options, a model made ready, what is known of the pictures."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,9 @@ def open_alignment(model: MorphableModel, options: AlignmentOptions | None = Non
     check_camera(options.camera)
     if not 0 < options.outlier_px < np.inf or not 0 <= options.least_accepted <= 1 or options.iterations < 1:
         raise UsageError("expected outlier_px > 0, least_accepted from 0 to 1 and iterations >= 1")
-    space = open_shape_space(model, options.priors)
+    # The paper's prior of expressions is quadratic alone.
+    priors = options.priors if options.energy.paper is None else replace(options.priors, weight_rate=0.0)
+    space = open_shape_space(model, priors)
     surface = open_surface_basis(model, space, options.precision)
     with_points = "ibug68" in model.template.landmarks
     return AlignmentFitter(space, surface, open_landmark_basis(model, space) if with_points else None, options)

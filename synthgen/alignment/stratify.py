@@ -36,9 +36,12 @@ def stratified(place: NDArray[np.floating], count: int, seed: int, index: int = 
     cell = _cells(place, np.sqrt(covered / count))[mixed]
     by_cell = np.argsort(cell, kind="stable")
     sizes = np.bincount(cell)
-    rank = np.empty(total, np.uint16 if total < 1 << 16 else np.int64)
-    rank[by_cell] = np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    chosen = np.argsort(rank, kind="stable")[:count]  # every cell's first, then every cell's second, ...
+    turn = np.empty(total, np.int64)
+    turn[by_cell] = np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # Every cell's first, then every cell's second, ..., the cells in an order that does not know how full they are.
+    turn = turn * len(sizes) + random.permutation(len(sizes))[cell]
+    chosen = np.argpartition(turn, count - 1)[:count]
+    chosen = chosen[np.argsort(turn[chosen])]
     picks = np.bincount(cell[chosen], minlength=len(sizes))
     share = sizes[cell[chosen]] / picks[cell[chosen]]
     return Selection(mixed[chosen], share * (total / share.sum()))

@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.model_file import load_model
 from synthgen.morphable.procedural.build import build_procedural_model
+from tests.alignment.dense_photos import DensePhotos, draw_dense
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,9 @@ def ict(ict_model_path: Path) -> MorphableModel:
 @pytest.fixture(params=["builtin", "ict"])
 def any_model(request: pytest.FixtureRequest) -> MorphableModel:
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def dense() -> DensePhotos:
+    """Twelve built-in heads up to 45 degrees of yaw before perspective cameras, with exact flow."""
+    return draw_dense(np.linspace(-45.0, 45.0, 12), seed=1)

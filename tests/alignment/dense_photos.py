@@ -35,37 +35,59 @@ class DensePhotos:
     code_backward: NDArray[np.uint8]
 
 
-def draw_dense(
-    yaw_deg: Array, seed: int, perspective: bool = True, side: int = SIDE, assets: HeadAssets | None = None
-) -> DensePhotos:
+def draw_dense(yaw_deg: Array, seed: int, perspective: bool = True, side: int = SIDE) -> DensePhotos:
     """Random built-in heads at given yaws."""
-    assets = assets or open_head_assets(ProceduralModel(), "cpu")
-    model = assets.model
+    assets = open_head_assets(ProceduralModel(), "cpu")
     rng = np.random.default_rng(seed)
-    count, unit = len(yaw_deg), side / SIDE
-    identity = rng.standard_normal((count, len(model.identity_basis)))
-    expression = np.zeros((count, len(model.expression_basis)))
+    count = len(yaw_deg)
+    identity = rng.standard_normal((count, len(assets.model.identity_basis)))
+    expression = np.zeros((count, len(assets.model.expression_basis)))
     for row in range(count):
         expression[row, rng.choice(expression.shape[1], 2, replace=False)] = rng.uniform(0.2, 0.7, 2)
     euler = np.deg2rad(np.stack([rng.uniform(-12, 12, count), yaw_deg, rng.uniform(-20, 20, count)], axis=1))
-    rotation = rotation_from_euler(euler)
-    scale = rng.uniform(0.5, 0.62, count) * unit
-    place = rng.uniform(-6, 6, (count, 2)) * unit
+    scale, place = rng.uniform(0.5, 0.62, count), rng.uniform(-6, 6, (count, 2))
+    return _drawn(assets, (identity, expression), euler, (scale, place), (perspective, side))
+
+
+def draw_clip(count: int, seed: int) -> DensePhotos:
+    """One built-in head that turns and speaks smoothly."""
+    assets = open_head_assets(ProceduralModel(), "cpu")
+    rng = np.random.default_rng(seed)
+    time = np.linspace(0.0, 1.0, count)
+    identity = np.tile(rng.standard_normal(len(assets.model.identity_basis)), (count, 1))
+    expression = np.zeros((count, len(assets.model.expression_basis)))
+    expression[:, 1] = 0.3 + 0.2 * np.sin(2 * np.pi * time)
+    euler = np.deg2rad(np.stack([5 * np.sin(3 * time), -15 + 30 * time, 6 * np.cos(2 * time)], axis=1))
+    place = np.stack([-4 + 8 * time, 2 * np.sin(4 * time)], axis=1)
+    return _drawn(assets, (identity, expression), euler, (0.56 + 0.03 * time, place), (True, SIDE))
+
+
+def _drawn(
+    assets: HeadAssets,
+    coefficients: tuple[Array, Array],
+    euler: Array,
+    placed: tuple[Array, Array],
+    camera: tuple[bool, int],
+) -> DensePhotos:
+    """Heads of identity (N, I) and expression (N, E), turned by euler (N, 3), at (scale, place) of a 128 px picture,
+    before cameras (perspective or not, side of the picture)."""
+    perspective, side = camera
+    count, unit = len(euler), side / SIDE
+    rotation, scale, place = rotation_from_euler(euler), placed[0] * unit, placed[1] * unit
     if perspective:
         focal, principal = np.full(count, FOCAL * unit), np.full((count, 2), side / 2.0)
         translation = np.concatenate([place / scale[:, None], (focal / scale)[:, None]], axis=1)
     else:
         focal, principal, translation = scale, side / 2.0 + place, np.zeros((count, 3))
-    cameras = Cameras(
-        perspective, *(torch.from_numpy(a.astype(np.float32)) for a in (rotation, translation, focal, principal))
-    )
+    arrays = (array.astype(np.float32) for array in (rotation, translation, focal, principal))
+    cameras = Cameras(perspective, *(torch.from_numpy(array) for array in arrays))
     image = torch.zeros((count, side, side, 3), dtype=torch.uint8)
-    view = photo_view(Photos(image, identity, expression, cameras, np.zeros(count)), assets)
+    view = photo_view(Photos(image, *coefficients, cameras, np.zeros(count)), assets)
     target = render_mean_face(ProceduralModel(), (side, side), with_grid=False)
-    arrays, _ = flow_to_mean_face(view, target, assets, Flow(), backward=True)
+    labels, _ = flow_to_mean_face(view, target, assets, Flow(), backward=True)
     return DensePhotos(
-        identity, expression, rotation, translation, focal, principal, perspective,
-        arrays["flow"], arrays["matchability"], arrays["flow_backward"], arrays["matchability_backward"],
+        *coefficients, rotation, translation, focal, principal, perspective,
+        labels["flow"], labels["matchability"], labels["flow_backward"], labels["matchability_backward"],
     )  # fmt: skip
 
 
