@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from synthgen.cli.console import say
 from synthgen.cli.fit_request import MOST_ROWS, FitRequest, finite
+from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
     from synthgen.fittings.fit_flow import FlowFitOptions, FlowFits
@@ -29,6 +30,8 @@ def fit_flow_source(request: FitRequest, model: "MorphableModel") -> Path | None
     from synthgen.fittings.flow_set import open_flow_set
 
     source = open_flow_set(request.source)
+    if request.temporal and source.clips is None:
+        raise UsageError(f"--temporal joins the frames of clips; {request.source} has no array `clip` that tells them")
     found = fit_flow(source, model, _options(request), _told_now_and_then())
     request.out.parent.mkdir(parents=True, exist_ok=True)
     folder = _photo_folder(request, source) or _written_pictures(request.out, source, found)

@@ -23,6 +23,8 @@ def fit_landmark_source(request: FitRequest, model: "MorphableModel") -> None:
 
     if request.only_for_flow:
         raise UsageError(f"{request.only_for_flow[0]} is for flow to the mean face; {request.source} holds landmarks")
+    if request.camera is None and request.focal is not None:
+        raise UsageError("--focal is for --camera perspective; the usual kind for landmarks finds its own scale")
     camera = CameraModel(request.camera or "scaled_orthographic", request.focal)
     options = PhotoFitOptions(camera=camera, skip_bad=request.skip_bad)
     read = read_landmarks(

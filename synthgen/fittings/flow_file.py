@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     except ValueError as error:
         raise AssetError(f"{path}: damaged or no such file ({error}); expected {_ADVICE}") from error
     _check_present(path, arrays)
-    if _flow(arrays).ndim == 3:
+    if _flow(arrays).ndim == 3 and _flow(arrays).shape[-1] == 2:
         arrays = {key: array[None] for key, array in arrays.items()}
     _check_shapes(path, arrays)
     return arrays

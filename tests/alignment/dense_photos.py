@@ -103,14 +103,15 @@ class MemoryFlow:
     weight: NDArray[np.floating]
     backward: bool = False
     landmarks: Array | None = None
+    principal: Array | None = None
 
     def picture(self, row: int):  # type: ignore[no-untyped-def]
         from synthgen.fittings.flow_set import FlowPicture
 
         points = np.full((68, 2), np.nan) if self.landmarks is None else self.landmarks[row]
-        return FlowPicture(
-            self.flow[row], self.weight[row].astype(np.float32), self.backward, None, points, np.full(2, np.nan)
-        )
+        principal = np.full(2, np.nan) if self.principal is None else self.principal[row]
+        weight = self.weight[row].astype(np.float32)
+        return FlowPicture(self.flow[row], weight, self.backward, None, points, principal)
 
 
 def flow_set(photos: DensePhotos, backward: bool = False, **changes) -> MemoryFlow:  # type: ignore[no-untyped-def]
