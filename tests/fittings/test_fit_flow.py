@@ -20,7 +20,8 @@ from synthgen.fittings.fitting_file import load_fittings
 from synthgen.fittings.flow_file import open_flow_files
 from synthgen.fittings.flow_set import is_flow_source, match_weight, open_flow_set
 from synthgen.fittings.ground_truth import open_renderer
-from synthgen.morphable.model_file import load_model
+from synthgen.morphable.model_file import load_model, save_model
+from synthgen.morphable.procedural.build import build_procedural_model
 from synthgen.recipe.load import parse_recipe
 from tests.alignment.dense_photos import SIDE, DensePhotos, MemoryFlow, draw_clip, draw_dense
 from tests.alignment.head_photos import angle_between_deg
@@ -28,6 +29,17 @@ from tests.alignment.head_photos import angle_between_deg
 Arrays = dict[str, NDArray[Any]]
 app = typer.Typer()
 app.command()(with_exit_codes(fit))
+
+
+MODEL: list[Path] = []  # the built-in head as a file, which opens faster than it is built
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "builtin.npz"
+    save_model(build_procedural_model("base"), path)
+    MODEL[:] = [path]
+    return path
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -59,7 +71,7 @@ def write(path: Path, arrays: Arrays) -> Path:
 
 def fit_of(tmp_path: Path, arrays: Arrays, *options: object) -> tuple[int, str]:
     source = write(tmp_path / "predicted.npz", arrays)
-    return run(source, "--model", "procedural", "-o", tmp_path / "fitted.npz", *options)
+    return run(source, "--model", MODEL[0], "-o", tmp_path / "fitted.npz", *options)
 
 
 HIDDEN = np.zeros((SIDE, SIDE), bool)
@@ -101,15 +113,15 @@ def test_the_completed_flow_is_the_exact_flow(completed: tuple[Path, str], dense
         both = (sample["matchability"] == 1) & matched
         assert both.sum() > 0.99 * matched.sum() and (both & HIDDEN).sum() > 300
         distance = np.linalg.norm(sample["flow"] - dense.flow[n], axis=-1)
-        print(n, np.percentile(distance[both & ~HIDDEN], 95), np.percentile(distance[both & HIDDEN], 95))
-        assert np.percentile(distance[both & ~HIDDEN], 95) < 0.1
-        assert np.percentile(distance[both & HIDDEN], 95) < 0.2
+        # 0.01 px is how flow is stored, in float16.
+        assert np.percentile(distance[both & ~HIDDEN], 95) < 0.02
+        assert np.percentile(distance[both & HIDDEN], 95) < 0.02
     dataset.close()
 
 
 def test_a_dataset_gives_its_heads_back(completed: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = completed
-    code, text = run(folder / "labels", "--model", "procedural", "-o", tmp_path / "again.npz")
+    code, text = run(folder / "labels", "--model", MODEL[0], "-o", tmp_path / "again.npz")
     assert code == 0, text
     first, again = load_fittings(folder / "fitted.npz"), load_fittings(tmp_path / "again.npz")
     assert angle_between_deg(again.rotation, first.rotation).max() < 0.1
@@ -123,12 +135,12 @@ def test_backward_flow_and_a_folder_of_single_pictures(dense: DensePhotos, tmp_p
     for n in range(2):
         codes = dense.code_backward[n].astype(np.uint8)
         write(folder / f"face_{n}.npz", {"flow_backward": dense.backward[n], "matchability_backward": codes})
-    code, text = run(folder, "--model", "procedural", "-o", tmp_path / "fitted.npz")
+    code, text = run(folder, "--model", MODEL[0], "-o", tmp_path / "fitted.npz")
     assert code == 0, text
     found = load_fittings(tmp_path / "fitted.npz")
     assert found.names == ("face_0", "face_1")
     assert angle_between_deg(found.rotation, dense.rotation[:2]).max() < 0.1
-    code, text = run(folder, "--model", "procedural", "-o", tmp_path / "f.npz", "--sheet", tmp_path / "s.png")
+    code, text = run(folder, "--model", MODEL[0], "-o", tmp_path / "f.npz", "--sheet", tmp_path / "s.png")
     assert code == 2 and "neither pictures nor the names of photos" in text
 
 
@@ -154,9 +166,8 @@ def test_real_portraits_are_the_same_heads_again(shared_data: Path, ict_model_pa
     )  # fmt: skip
     first, again = load_fittings(tmp_path / "f.npz"), fit_flow(source, load_model(ict_model_path)).fittings
     angle = angle_between_deg(again.rotation, first.rotation)
-    print(f"degrees {angle}, standard deviations {np.abs(again.identity - first.identity).max()}")
-    assert angle.max() < 0.05
-    np.testing.assert_allclose(again.identity, first.identity, atol=0.1)
+    assert angle.max() < 0.01
+    np.testing.assert_allclose(again.identity, first.identity, atol=0.02)
     np.testing.assert_allclose(again.expression, first.expression, atol=0.01)
 
 
@@ -240,7 +251,7 @@ def test_sources_are_told_apart(dense: DensePhotos, tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="one size per fit"):
         open_flow_files([path, small])
     assert open_flow_set(small).names == ("small",)
-    code, text = run(other, "--model", "procedural", "-o", tmp_path / "f.npz", "--temporal")
+    code, text = run(other, "--model", MODEL[0], "-o", tmp_path / "f.npz", "--temporal")
     assert code == 2 and "--temporal is for flow" in text
 
 
