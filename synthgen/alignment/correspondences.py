@@ -151,11 +151,10 @@ class CorrespondenceTerm:
             root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, self.kernel, self.width[n]))
             for first in range(0, len(root), _CHUNK):
                 part = slice(first, first + _CHUNK)
-                jacobian = _jacobian(row, heads, n, view, root / row.unit, part)
-                flat = jacobian.reshape(-1, heads.count)
-                weighted = (view.residual[:, part] * root[part]).astype(flat.dtype).ravel()
-                gradient[n] += weighted @ flat
-                hessian[n] += flat.T @ flat
+                jacobian = _jacobian(row, heads, n, view, root / row.unit, part).reshape(heads.count, -1)
+                weighted = (view.residual[:, part] * root[part]).astype(jacobian.dtype).ravel()
+                gradient[n] += jacobian @ weighted
+                hessian[n] += jacobian @ jacobian.T
         return Quadratic(gradient, hessian)
 
     def residuals(self, heads: HeadUnknowns) -> list[Array]:
@@ -163,7 +162,7 @@ class CorrespondenceTerm:
         return [self._viewed(heads, n).residual for n in range(len(self.rows))]
 
     def jacobians(self, heads: HeadUnknowns) -> list[NDArray[np.floating]]:
-        """Per picture, (2, K, P) derivatives of the residuals by the step's columns."""
+        """Per picture, (P, 2, K) derivatives of the residuals by the step's columns."""
         found = []
         for n, row in enumerate(self.rows):
             unweighted = np.full(len(row.weight), 1.0 / row.unit)
@@ -180,7 +179,7 @@ def _thinned(row: _Row, count: int) -> _Row:
         return row
     few = np.linspace(0, len(row.weight) - 1, count).astype(np.intp)
     weight = row.weight[few] * (row.weight.sum() / row.weight[few].sum())
-    basis = PointBasis(row.basis.mean[:, few], row.basis.basis[:, few])
+    basis = PointBasis(row.basis.mean[:, few], row.basis.basis[:, :, few])
     return _Row(basis, row.points[:, few], weight, row.unit)
 
 
@@ -195,35 +194,36 @@ def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
 
 
 def _jacobian(row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array, part: slice) -> NDArray[np.floating]:
-    """(2, K, P) derivatives in px of a part of the points, times factor (K,); as in unknowns.project_with_derivatives,
-    with all points of one coordinate beside each other."""
+    """(P, 2, K) derivatives in px of a part of the points, times factor (K,); as in unknowns.project_with_derivatives,
+    with all points of a column beside each other."""
     x, y, z = view.turned[:, part]
     factor, from_axis = factor[part], view.from_axis[:, part]
     dtype = row.basis.basis.dtype
-    jacobian = np.empty((2, len(x), heads.count), dtype)
+    jacobian = np.empty((heads.count, 2, len(x)), dtype)
     near, along = factor * heads.focal[n], np.zeros_like(from_axis)
     if heads.perspective:
         depth = np.maximum(view.depth[part], NEAREST_MM)
         near, along = near / depth, -from_axis * (factor / depth)
-    jacobian[0, :, 0], jacobian[0, :, 1], jacobian[0, :, 2] = along[0] * y, along[0] * x - near * z, near * y
-    jacobian[1, :, 0], jacobian[1, :, 1], jacobian[1, :, 2] = along[1] * y - near * z, along[1] * x, -near * x
-    jacobian[0, :, 4] = jacobian[1, :, 3] = 0.0
+    jacobian[0] = along[0] * y, along[1] * y - near * z
+    jacobian[1] = along[0] * x - near * z, along[1] * x
+    jacobian[2] = near * y, -near * x
+    jacobian[3, 1] = jacobian[4, 0] = 0.0
     if heads.perspective:
-        jacobian[0, :, 3] = jacobian[1, :, 4] = near
-        jacobian[:, :, 5] = along
+        jacobian[3, 0] = jacobian[4, 1] = near
+        jacobian[5] = along
         if heads.free_focal:
-            jacobian[:, :, FOCAL] = from_axis * factor + along * heads.translation[n, 2]
+            jacobian[FOCAL] = from_axis * factor + along * heads.translation[n, 2]
     else:
-        jacobian[0, :, 3] = jacobian[1, :, 4] = heads.unit[n] * factor
-        jacobian[:, :, 5] = from_axis * factor
+        jacobian[3, 0] = jacobian[4, 1] = heads.unit[n] * factor
+        jacobian[5] = from_axis * factor
     if heads.free_shape:
         turn = (CAMERA_FROM_WORLD @ heads.rotation[n]).astype(dtype)
-        basis = row.basis.basis[:, part]
-        turned = (turn @ basis.reshape(3, -1)).reshape(basis.shape)  # (3, K, S) camera-space mm per unit of shape
-        near_, along_ = near.astype(dtype)[:, None], along.astype(dtype)[..., None]
+        basis = row.basis.basis[:, :, part]
+        turned = (turn @ basis.reshape(3, -1)).reshape(basis.shape)  # (3, S, K) camera-space mm per unit of shape
+        near, along = near.astype(dtype), along.astype(dtype)
         for axis in range(2):
-            shape = jacobian[axis, :, heads.camera_count :]
-            np.multiply(turned[axis], near_, out=shape)
+            shape = jacobian[heads.camera_count :, axis]
+            np.multiply(turned[axis], near, out=shape)
             if heads.perspective:
-                shape += turned[2] * along_[axis]
+                shape += turned[2] * along[axis]
     return jacobian

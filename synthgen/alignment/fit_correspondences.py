@@ -141,10 +141,8 @@ def _with_solved(
     heads = fits.heads.taken(np.isin(np.arange(count), good), solution.state.selected(place))
     identity, expression = fitter.space.coefficients(heads.shape)
     median, rms, rejected = _distances(fitter.options, term, solution.state)
-    models = [part.quadratic(solution.state) for part in solved.terms.values()]
-    whole = Quadratic(sum(m.gradient for m in models), sum(m.hessian for m in models))  # type: ignore[arg-type]
     reasons = list(fits.reason)
-    for row, share, loose in zip(good, rejected, undetermined(whole)):
+    for row, share, loose in zip(good, rejected, _undetermined(fitter.options, solved)):
         reasons[row] = _reason(fitter.options, share, bool(loose))
 
     def placed(values: NDArray, empty: NDArray) -> NDArray:
@@ -166,6 +164,16 @@ def _with_solved(
         curve=solved.curve,
         reason=tuple(reasons),
     )
+
+
+def _undetermined(options: AlignmentOptions, solved: Solved) -> NDArray[np.bool_]:
+    """(N,) whether some unknowns of a fit could be anything; where all priors have weight none can."""
+    state = solved.solution.state
+    if min(options.energy.identity, options.energy.expression) > 0:
+        return np.zeros(len(state.focal), bool)
+    models = [term.quadratic(state) for term in solved.terms.values()]
+    hessian = np.sum([model.hessian for model in models], axis=0)
+    return undetermined(Quadratic(np.sum([model.gradient for model in models], axis=0), hessian))
 
 
 def _distances(options: AlignmentOptions, term: CorrespondenceTerm, heads: HeadUnknowns) -> tuple[Array, Array, Array]:

@@ -31,7 +31,7 @@ class SurfaceBasis:
 
 @dataclass(frozen=True)
 class PointBasis:
-    """K points of one head's surface. mean: (3, K) mm; basis: (3, K, S) mm per unit of the shape space."""
+    """K points of one head's surface. mean: (3, K) mm; basis: (3, S, K) mm per unit of the shape space."""
 
     mean: Array
     basis: NDArray[np.floating]
@@ -40,8 +40,7 @@ class PointBasis:
         """(3, K) mm of one shape (S,)."""
         if not shape.any():
             return self.mean
-        flat = self.basis.reshape(-1, len(shape)) @ shape.astype(self.basis.dtype)
-        return self.mean + flat.reshape(self.mean.shape)
+        return self.mean + (shape.astype(self.basis.dtype) @ self.basis)
 
 
 def open_surface_basis(model: MorphableModel, space: ShapeSpace, precision: Precision = "float32") -> SurfaceBasis:
@@ -69,4 +68,8 @@ def surface_points(surface: SurfaceBasis, triangle: NDArray[np.integer], barycen
     weights = csr_array((barycentric.ravel(), rows, starts), shape=shape)
     light = csr_array((barycentric.ravel().astype(surface.basis.dtype), rows, starts), shape=shape)
     mean = np.stack([weights @ surface.mean[axis] for axis in range(3)])
-    return PointBasis(mean, np.stack([light @ surface.basis[axis] for axis in range(3)]))
+    # Points beside each other: the fit's loops run over thousands of them, not over tens of shape numbers.
+    basis = np.empty((3, surface.basis.shape[2], count), surface.basis.dtype)
+    for axis in range(3):
+        basis[axis] = (light @ surface.basis[axis]).T
+    return PointBasis(mean, basis)
