@@ -153,9 +153,9 @@ def _solve(
     noise = seen.noise * options.noise_mm
     wide: tuple[Kernel, float] = ("huber", 1.5)
     narrow: tuple[Kernel, float] = ("geman_mcclure", options.outlier)
-    short, last = SolverOptions(iterations=3), SolverOptions(iterations=options.iterations)
-    stages = [(False, _POSE_NOISE, wide, short)] * 3 + [(True, 1.0, wide, short)] * 2
-    stages += [(True, 1.0, narrow, short)] * 2 + [(True, 1.0, narrow, last)]
+    short, last = SolverOptions(iterations=2), SolverOptions(options.iterations, tolerance=1e-5)
+    stages = [(False, _POSE_NOISE, wide, short)] * 2 + [(True, 1.0, wide, short)] * 2
+    stages += [(True, 1.0, narrow, short), (True, 1.0, narrow, last)]
     iterations = np.zeros(len(noise), np.int32)
     for free_shape, factor, kernel, limits in stages:
         heads = replace(heads, free_shape=free_shape)

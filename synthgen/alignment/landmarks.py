@@ -74,7 +74,8 @@ class LandmarkTerm:
         """Gradient and Gauss-Newton Hessian by iteratively reweighted least squares."""
         residuals, jacobian = self.linearized(heads)
         root = np.sqrt(self.weight * robust_weight(self._squared(residuals), *self.kernel))
-        weighted = (jacobian * root[..., None, None]).reshape(len(root), -1, heads.count)  # (N, 136, P)
+        jacobian *= root[..., None, None]
+        weighted = jacobian.reshape(len(root), -1, heads.count)  # (N, 136, P)
         flat = (residuals * root[..., None]).reshape(len(root), -1, 1)
         transposed = weighted.transpose(0, 2, 1)
         return Quadratic((transposed @ flat)[..., 0], transposed @ weighted)

@@ -150,10 +150,14 @@ def _to_camera(heads: HeadUnknowns, points: Array) -> Array:
 
 
 def _image(heads: HeadUnknowns, camera: Array) -> Array:
-    scaled = camera[..., :2] * heads.focal[:, None, None]
+    scale = np.broadcast_to(heads.focal[:, None], camera.shape[:2])
     if heads.perspective:
-        scaled = scaled / np.maximum(camera[..., 2:], NEAREST_MM)
-    return scaled + heads.principal[:, None]
+        scale = scale / np.maximum(camera[..., 2], NEAREST_MM)
+    image = np.empty((*camera.shape[:2], 2))
+    for axis in range(2):  # loops over points, not over the two coordinates of each
+        np.multiply(camera[..., axis], scale, out=image[..., axis])
+        image[..., axis] += heads.principal[:, axis, None]
+    return image
 
 
 def rotation_from_vector(vector: Array) -> Array:
