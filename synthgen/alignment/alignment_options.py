@@ -74,8 +74,12 @@ class Pictures:
 
     def selected(self, rows: NDArray[np.intp]) -> "Pictures":
         """What is known of some pictures."""
-        others = (self.landmarks, self.clip, self.principal)
-        return Pictures(self.sizes[rows], *(None if array is None else array[rows] for array in others))
+        return Pictures(
+            self.sizes[rows],
+            None if self.landmarks is None else self.landmarks[rows],
+            None if self.clip is None else self.clip[rows],
+            None if self.principal is None else self.principal[rows],
+        )
 
 
 def open_alignment(model: MorphableModel, options: AlignmentOptions | None = None) -> AlignmentFitter:

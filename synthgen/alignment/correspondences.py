@@ -14,7 +14,6 @@ from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.core.errors import UsageError
 
 REFERENCE_SIDE = 128  # px: residuals count in pixels of a picture of this side, whatever its own
-_CHUNK = 1024  # points whose derivatives lie in the processor's cache together
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,8 @@ class CorrespondenceTerm:
         for n, row in enumerate(self.rows):
             view = self._viewed(heads, n)
             root = np.sqrt(self.weight[n] * row.weight * robust_weight(view.squared, self.kernel, self.width[n]))
-            for first in range(0, len(root), _CHUNK):
-                part = slice(first, first + _CHUNK)
-                jacobian = _jacobian(row, heads, n, view, root / row.unit, part).reshape(heads.count, -1)
+            for part, block in row.basis.parts():
+                jacobian = _jacobian(heads, n, view, root / row.unit, (part, block)).reshape(heads.count, -1)
                 weighted = (view.residual[:, part] * root[part]).astype(jacobian.dtype).ravel()
                 gradient[n] += jacobian @ weighted
                 hessian[n] += jacobian @ jacobian.T
@@ -165,8 +163,9 @@ class CorrespondenceTerm:
         """Per picture, (P, 2, K) derivatives of the residuals by the step's columns."""
         found = []
         for n, row in enumerate(self.rows):
-            unweighted = np.full(len(row.weight), 1.0 / row.unit)
-            found.append(_jacobian(row, heads, n, self._viewed(heads, n), unweighted, slice(0, len(row.weight))))
+            view, unweighted = self._viewed(heads, n), np.full(len(row.weight), 1.0 / row.unit)
+            parts = [_jacobian(heads, n, view, unweighted, part) for part in row.basis.parts()]
+            found.append(np.concatenate(parts, axis=2))
         return found
 
     def counts(self) -> NDArray[np.int64]:
@@ -179,8 +178,7 @@ def _thinned(row: _Row, count: int) -> _Row:
         return row
     few = np.linspace(0, len(row.weight) - 1, count).astype(np.intp)
     weight = row.weight[few] * (row.weight.sum() / row.weight[few].sum())
-    basis = PointBasis(row.basis.mean[:, few], row.basis.basis[:, :, few])
-    return _Row(basis, row.points[:, few], weight, row.unit)
+    return _Row(row.basis.thinned(few), row.points[:, few], weight, row.unit)
 
 
 def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
@@ -193,12 +191,15 @@ def _viewed(row: _Row, heads: HeadUnknowns, n: int) -> _View:
     return _View(turned, camera[2], from_axis, residual, np.einsum("ck,ck->k", residual, residual))
 
 
-def _jacobian(row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array, part: slice) -> NDArray[np.floating]:
-    """(P, 2, K) derivatives in px of a part of the points, times factor (K,); as in unknowns.project_with_derivatives,
+def _jacobian(
+    heads: HeadUnknowns, n: int, view: _View, factor: Array, points: tuple[slice, NDArray[np.floating]]
+) -> NDArray[np.floating]:
+    """(P, 2, k) derivatives in px of a block of points, times factor (K,); as in unknowns.project_with_derivatives,
     with all points of a column beside each other."""
+    part, basis = points
     x, y, z = view.turned[:, part]
     factor, from_axis = factor[part], view.from_axis[:, part]
-    dtype = row.basis.basis.dtype
+    dtype = basis.dtype
     jacobian = np.empty((heads.count, 2, len(x)), dtype)
     near, along = factor * heads.focal[n], np.zeros_like(from_axis)
     if heads.perspective:
@@ -218,7 +219,6 @@ def _jacobian(row: _Row, heads: HeadUnknowns, n: int, view: _View, factor: Array
         jacobian[5] = from_axis * factor
     if heads.free_shape:
         turn = (CAMERA_FROM_WORLD @ heads.rotation[n]).astype(dtype)
-        basis = row.basis.basis[:, :, part]
         turned = (turn @ basis.reshape(3, -1)).reshape(basis.shape)  # (3, S, K) camera-space mm per unit of shape
         near, along = near.astype(dtype), along.astype(dtype)
         for axis in range(2):

@@ -16,7 +16,7 @@ from synthgen.alignment.solver import Array, Solution, SolverOptions, Term, mini
 from synthgen.alignment.unknowns import HeadUnknowns, project_points
 
 _DAMPING = 1e-6  # Levenberg-Marquardt's first: the valleys of dense fits are straight, so that large steps are safe
-_TOLERANCE = 3e-4  # a share of the energy that no picture shows
+_TOLERANCE = 1e-3  # of the energy: each step leaves a thirtieth of what it gained, so the next would gain nothing
 _POSE_WIDTH = 2.0  # px: Huber's width while the shape is the mean, which lies about this far off
 _FIRST_NOISE = 0.3  # px, before anything is known of it: between exact flow and that of networks
 _LEAST_NOISE = 0.01  # px: below lie the roundings of flow

@@ -220,9 +220,9 @@ def _damped_step(
 def _solve_free(system: Array, gradient: Array, step: Array, free: NDArray[np.bool_]) -> Array:
     """What to take from the free unknowns of `step` so that the quadratic model is least; 0 for the others."""
     pull = np.where(free, gradient + (system @ step[..., None])[..., 0], 0.0)
-    if free.all():
-        return np.linalg.solve(system, pull[..., None])[..., 0]
-    reduced = np.where(free[:, :, None] & free[:, None, :], system, 0.0)
-    numbers = np.arange(gradient.shape[1])
-    reduced[:, numbers, numbers] += ~free
+    reduced = system
+    if not free.all():
+        reduced = np.where(free[:, :, None] & free[:, None, :], system, 0.0)
+        numbers = np.arange(gradient.shape[1])
+        reduced[:, numbers, numbers] += ~free
     return np.linalg.solve(reduced, pull[..., None])[..., 0]

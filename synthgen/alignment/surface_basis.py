@@ -1,5 +1,6 @@
 """What a dense fit needs of a model: the vertices that carry labels, and their movements, as one table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from synthgen.morphable.model import MorphableModel
 
 # Single precision halves the time of the products; what it costs is measured in docs/alignment.md.
 Precision = Literal["float32", "float64"]
+BLOCK_POINTS = 1024  # points whose movements lie in the processor's cache together
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,44 @@ class SurfaceBasis:
 
 @dataclass(frozen=True)
 class PointBasis:
-    """K points of one head's surface. mean: (3, K) mm; basis: (3, S, K) mm per unit of the shape space."""
+    """K points of one head's surface.
+
+    mean: (3, K) mm; blocks: (3, S, k) mm per unit of the shape space, of at most BLOCK_POINTS points each, with the
+    points beside each other: loops run over thousands of them, not over tens of shape numbers.
+    """
 
     mean: Array
-    basis: NDArray[np.floating]
+    blocks: tuple[NDArray[np.floating], ...]
+
+    def parts(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+        """Each block with the points that it is of."""
+        first = 0
+        for block in self.blocks:
+            yield slice(first, first + block.shape[2]), block
+            first += block.shape[2]
 
     def points(self, shape: Array) -> Array:
         """(3, K) mm of one shape (S,)."""
         if not shape.any():
             return self.mean
-        return self.mean + (shape.astype(self.basis.dtype) @ self.basis)
+        found, light = np.empty_like(self.mean), shape.astype(self.blocks[0].dtype)
+        for part, block in self.parts():
+            np.add(self.mean[:, part], light @ block, out=found[:, part])
+        return found
+
+    def thinned(self, rows: NDArray[np.intp]) -> "PointBasis":
+        """Some of the points, in ascending order."""
+        blocks = [
+            block[:, :, rows[(rows >= part.start) & (rows < part.stop)] - part.start] for part, block in self.parts()
+        ]
+        return PointBasis(self.mean[:, rows], tuple(_regrouped(blocks)))
+
+
+def _regrouped(blocks: list[NDArray[np.floating]]) -> list[NDArray[np.floating]]:
+    """The same points in full blocks."""
+    whole = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=2)
+    starts = range(0, whole.shape[2], BLOCK_POINTS)
+    return [np.ascontiguousarray(whole[:, :, first : first + BLOCK_POINTS]) for first in starts]
 
 
 def open_surface_basis(model: MorphableModel, space: ShapeSpace, precision: Precision = "float32") -> SurfaceBasis:
@@ -61,15 +91,18 @@ def open_surface_basis(model: MorphableModel, space: ShapeSpace, precision: Prec
 
 def surface_points(surface: SurfaceBasis, triangle: NDArray[np.integer], barycentric: Array) -> PointBasis:
     """The points of one head in triangles (K,) at barycentric (K, 3), as rows of a sparse product."""
-    count = len(triangle)
-    rows = surface.corners[triangle].ravel()
-    starts = np.arange(0, 3 * count + 1, 3)
-    shape = (count, surface.mean.shape[1])
-    weights = csr_array((barycentric.ravel(), rows, starts), shape=shape)
-    light = csr_array((barycentric.ravel().astype(surface.basis.dtype), rows, starts), shape=shape)
-    mean = np.stack([weights @ surface.mean[axis] for axis in range(3)])
-    # Points beside each other: the fit's loops run over thousands of them, not over tens of shape numbers.
-    basis = np.empty((3, surface.basis.shape[2], count), surface.basis.dtype)
-    for axis in range(3):
-        basis[axis] = (light @ surface.basis[axis]).T
-    return PointBasis(mean, basis)
+    count, mean, blocks = len(triangle), np.empty((3, len(triangle))), []
+    for first in range(0, max(count, 1), BLOCK_POINTS):
+        part = slice(first, min(first + BLOCK_POINTS, count))
+        size = part.stop - first
+        weights = csr_array(
+            (barycentric[part].ravel(), surface.corners[triangle[part]].ravel(), np.arange(0, 3 * size + 1, 3)),
+            shape=(size, surface.mean.shape[1]),
+        )
+        light = weights.astype(surface.basis.dtype)
+        block = np.empty((3, surface.basis.shape[2], size), surface.basis.dtype)
+        for axis in range(3):
+            mean[axis, part] = weights @ surface.mean[axis]
+            block[axis] = (light @ surface.basis[axis]).T
+        blocks.append(block)
+    return PointBasis(mean, tuple(blocks))
