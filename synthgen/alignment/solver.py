@@ -225,4 +225,4 @@ def _solve_free(system: Array, gradient: Array, step: Array, free: NDArray[np.bo
         reduced = np.where(free[:, :, None] & free[:, None, :], system, 0.0)
         numbers = np.arange(gradient.shape[1])
         reduced[:, numbers, numbers] += ~free
-    return np.linalg.solve(reduced, pull[..., None])[..., 0]
+    return np.asarray(np.linalg.solve(reduced, pull[..., None])[..., 0], np.float64)
