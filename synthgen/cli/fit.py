@@ -29,7 +29,9 @@ class CameraKind(StrEnum):
 def fit(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SOURCE", help="Annotation file or folder, or flow: see below.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE", help="Annotation file or folder, or flow to the mean face.", show_default=False
+        ),
     ],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="A model file (.npz), procedural or procedural-fine.")

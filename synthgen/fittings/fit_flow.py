@@ -1,7 +1,7 @@
 """Flow to the mean face becomes fittings: dfc section 3.4 for a set of pictures, and a report of how well."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from synthgen.alignment.flow_points import Matches, TargetSurface, matches_of_fl
 from synthgen.alignment.stratify import stratified
 from synthgen.asset_io.catalogue import problems_error
 from synthgen.core.conventions import BLOCK
-from synthgen.core.errors import AssetError
+from synthgen.core.errors import AssetError, DatasetError
 from synthgen.fittings.coefficients import MAX_SIGMA, KeyNames, find_problems
 from synthgen.fittings.fitting import Array, FittingSet, Skipped, select_fittings
-from synthgen.fittings.flow_set import FlowSet
+from synthgen.fittings.flow_set import FlowPicture, FlowSet
 from synthgen.fittings.mean_face_surface import mean_face_surface
 from synthgen.geometry.rotation import euler_from_rotation
 from synthgen.morphable.model import MorphableModel
@@ -97,25 +97,44 @@ def fit_flow(
     """
     options = options or FlowFitOptions()
     fitter, target = open_alignment(model, options.fit), mean_face_surface(model, source.size)
-    fits: list[AlignmentFits] = []
-    matched: list[int] = []
-    landmarks: list[Array] = []
-    for rows in _batches(source, options.fit.temporal):
-        pictures = [source.picture(row) for row in rows]
+    batches: list[_Batch] = []
+    unread: dict[str, str] = {}
+    for rows in _rows_of_batches(source, options.fit.temporal):
+        pictures = [_read(source, row, unread) for row in rows]
         matches = [matches_of_flow(target, shown.flow, shown.weight, shown.backward) for shown in pictures]
-        matched += [int(np.count_nonzero(picture.weight)) for picture in pictures]
-        landmarks += [picture.landmarks for picture in pictures]
         found = chosen_correspondences(target, matches, options, rows)
+        landmarks = np.stack([picture.landmarks for picture in pictures])
         seen = Pictures(
             np.tile(np.array(source.size), (len(rows), 1)),
-            np.stack([picture.landmarks for picture in pictures]),
+            landmarks,
             None if source.clips is None else source.clips[rows],
             np.stack([picture.principal for picture in pictures]),
         )
-        fits.append(fit_correspondences(fitter, found, seen))
+        matched = [int(np.count_nonzero(picture.weight)) for picture in pictures]
+        batches.append(_Batch(rows, matched, landmarks, fit_correspondences(fitter, found, seen)))
         if progress is not None:
-            progress(len(matched), len(source.names))
-    return _collected(source, model, options, fits, (matched, np.stack(landmarks)))
+            progress(sum(len(batch.rows) for batch in batches), len(source.names))
+    return _collected(source, model, options, batches, unread)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Pictures that were fitted together. rows: their numbers; matched: matchable pixels; landmarks: (N, 68, 2)."""
+
+    rows: NDArray[np.int64]
+    matched: list[int]
+    landmarks: Array
+    fits: AlignmentFits
+
+
+def _read(source: FlowSet, row: int, unread: dict[str, str]) -> FlowPicture:
+    """The flow of a picture; one that cannot be read is noted in `unread`, and stands for one without matches."""
+    try:
+        return source.picture(row)
+    except (AssetError, DatasetError) as error:
+        unread[source.names[row]] = str(error).removeprefix(f"{source.names[row]}: ")
+        blank = np.zeros((*source.size, 2), np.float32)
+        return FlowPicture(blank, blank[..., 0], False, None, np.full((68, 2), np.nan), np.full(2, np.nan))
 
 
 def chosen_correspondences(
@@ -150,7 +169,7 @@ def chosen_correspondences(
     return batch
 
 
-def _batches(source: FlowSet, temporal: bool) -> list[NDArray[np.int64]]:
+def _rows_of_batches(source: FlowSet, temporal: bool) -> list[NDArray[np.int64]]:
     """Numbers of the pictures that are fitted together: BLOCK at a time, or whole clips."""
     numbers = np.arange(len(source.names))
     if temporal and source.clips is not None:
@@ -159,93 +178,86 @@ def _batches(source: FlowSet, temporal: bool) -> list[NDArray[np.int64]]:
 
 
 def _collected(
-    source: FlowSet,
-    model: MorphableModel,
-    options: FlowFitOptions,
-    fits: list[AlignmentFits],
-    seen: tuple[list[int], Array],
+    source: FlowSet, model: MorphableModel, options: FlowFitOptions, batches: list[_Batch], unread: dict[str, str]
 ) -> FlowFits:
-    matched, landmarks = seen
-    order = np.concatenate(_batches(source, options.fit.temporal))
-    back = np.argsort(order)
-    found = _row_of_each(source, model, fits, matched, order)
-    rows = [found[n] for n in back]
-    reasons = {
-        source.names[order[n]]: reason for n, reason in enumerate(r for fit in fits for r in fit.reason) if reason
-    }
-    for row in rows:
-        if row.name not in reasons and row.largest_z > options.largest_z:
-            reasons[row.name] = f"a coefficient of {row.largest_z:.1f} standard deviations, over {options.largest_z:g}"
-        elif row.name not in reasons and not row.converged:
-            reasons[row.name] = f"the fit did not settle in {row.iterations} steps"
-    fittings = select_fittings(_fitting_set(source, model.name, fits, landmarks, order), back)
+    """The fittings in the order of the set, without the bad ones; or the error that names these."""
+    back = np.argsort(np.concatenate([batch.rows for batch in batches]))
+    in_batches = [_fit_row(source.names[row], batch, n, model) for batch in batches for n, row in enumerate(batch.rows)]
+    told = [reason for batch in batches for reason in batch.fits.reason]
+    rows, told = [in_batches[n] for n in back], [told[n] for n in back]
+    fittings = select_fittings(_fitting_set(source, model.name, batches), back)
     problems = find_problems(fittings, model, KeyNames())
-    reasons = {source.names[row]: reason for row, reason in problems.items()} | reasons
+    reasons: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        reason = unread.get(row.name) or told[number] or _badness(row, options) or problems.get(number)
+        if reason:
+            reasons[row.name] = reason
     good = [number for number, row in enumerate(rows) if row.name not in reasons]
     skipped = tuple(Skipped(name, reasons[name]) for name in source.names if name in reasons)
     if skipped and not (good and options.skip_bad):
         advice = "repair them, or leave them out with --skip-bad" if good else "nothing is left to use"
         what = f"{len(skipped)} of {len(rows)} pictures cannot be fitted; {advice}"
         raise problems_error(what, [f"{entry.name}: {entry.reason}" for entry in skipped], _SHOWN)
-    if not good:
-        raise AssetError("no picture to fit")
     return FlowFits(
-        select_fittings(fittings, np.array(good)), tuple(rows[number] for number in good), skipped, tuple(good),
-        _curve(fits),
-    )  # fmt: skip
+        fittings=select_fittings(fittings, np.array(good)),
+        rows=tuple(rows[number] for number in good),
+        skipped=skipped,
+        numbers=tuple(good),
+        curve=_curve([batch.fits for batch in batches]),
+    )
 
 
-def _row_of_each(
-    source: FlowSet, model: MorphableModel, fits: list[AlignmentFits], matched: list[int], order: NDArray[np.int64]
-) -> list[FlowRow]:
-    rows: list[FlowRow] = []
-    for fit in fits:
-        euler = np.rad2deg(euler_from_rotation(fit.heads.rotation))
-        for n in range(len(fit.used)):
-            coefficients = [fit.identity[n], *([fit.expression[n]] if model.expression_unit == "stddev" else [])]
-            rows.append(
-                FlowRow(
-                    name=source.names[order[len(rows)]],
-                    matched=matched[len(rows)],
-                    used=int(fit.used[n]),
-                    rejected=float(fit.rejected[n]),
-                    median_px=float(fit.median_px[n]),
-                    rms_px=float(fit.rms_px[n]),
-                    pitch_deg=float(euler[n, 0]),
-                    yaw_deg=float(euler[n, 1]),
-                    roll_deg=float(euler[n, 2]),
-                    focal=float(fit.heads.focal[n]),
-                    largest_z=float(np.abs(np.concatenate(coefficients)).max()),
-                    iterations=int(fit.iterations[n]),
-                    converged=bool(fit.converged[n]),
-                    energies={name: float(values[n]) for name, values in fit.energies.items()},
-                    note=fit.note[n],
-                )
-            )
-    return rows
+def _badness(row: FlowRow, options: FlowFitOptions) -> str:
+    """Why a fit is not to be used, or nothing."""
+    if row.largest_z > options.largest_z:
+        return f"a coefficient of {row.largest_z:.1f} standard deviations, over {options.largest_z:g}"
+    return "" if row.converged else f"the fit did not settle in {row.iterations} steps"
 
 
-def _fitting_set(
-    source: FlowSet, model: str, fits: list[AlignmentFits], landmarks: Array, order: NDArray[np.int64]
-) -> FittingSet:
+def _fit_row(name: str, batch: _Batch, n: int, model: MorphableModel) -> FlowRow:
+    fits = batch.fits
+    pitch, yaw, roll = np.rad2deg(euler_from_rotation(fits.heads.rotation[n]))
+    coefficients = [fits.identity[n], *([fits.expression[n]] if model.expression_unit == "stddev" else [])]
+    return FlowRow(
+        name=name,
+        matched=batch.matched[n],
+        used=int(fits.used[n]),
+        rejected=float(fits.rejected[n]),
+        median_px=float(fits.median_px[n]),
+        rms_px=float(fits.rms_px[n]),
+        pitch_deg=float(pitch),
+        yaw_deg=float(yaw),
+        roll_deg=float(roll),
+        focal=float(fits.heads.focal[n]),
+        largest_z=float(np.abs(np.concatenate(coefficients)).max()),
+        iterations=int(fits.iterations[n]),
+        converged=bool(fits.converged[n]),
+        energies={name: float(values[n]) for name, values in fits.energies.items()},
+        note=fits.note[n],
+    )
+
+
+def _fitting_set(source: FlowSet, model: str, batches: list[_Batch]) -> FittingSet:
+    """The fittings of all pictures, in the order of the batches."""
+
     def stacked(name: str) -> Array:
-        return np.concatenate([getattr(fit.heads, name) for fit in fits])
+        return np.concatenate([getattr(batch.fits.heads, name) for batch in batches])
 
+    order = np.concatenate([batch.rows for batch in batches])
     count = len(order)
-    names = tuple(source.names[row] for row in order)
     return FittingSet(
-        names=names,
+        names=tuple(source.names[row] for row in order),
         photos=tuple(source.photos[row] or f"{source.names[row]}.png" for row in order),
         sizes=np.tile(np.array(source.size, np.int32), (count, 1)),
-        perspective=fits[0].heads.perspective,
+        perspective=batches[0].fits.heads.perspective,
         rotation=stacked("rotation"),
         translation=stacked("translation"),
         focal=stacked("focal"),
         principal=stacked("principal"),
         depth_shift=np.zeros(count),
-        identity=np.concatenate([fit.identity for fit in fits]),
-        expression=np.concatenate([fit.expression for fit in fits]),
-        landmarks=landmarks,
+        identity=np.concatenate([batch.fits.identity for batch in batches]),
+        expression=np.concatenate([batch.fits.expression for batch in batches]),
+        landmarks=np.concatenate([batch.landmarks for batch in batches]),
         boxes=np.full((count, 4), np.nan),
         ignore_boxes=((),) * count,
         ignore_masks=("",) * count,
@@ -273,8 +285,3 @@ def _curve(fits: list[AlignmentFits]) -> tuple[CurvePoint, ...]:
             }
             points.append(CurvePoint(stages[0].name, step, energies))
     return tuple(points)
-
-
-def with_photos(fits: FlowFits, photos: tuple[str, ...]) -> FlowFits:
-    """The fits with other photo files."""
-    return replace(fits, fittings=replace(fits.fittings, photos=photos))

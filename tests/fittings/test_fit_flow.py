@@ -186,6 +186,10 @@ def test_bad_pictures_are_told_or_left_out(dense: DensePhotos, tmp_path: Path) -
     assert load_fittings(tmp_path / "fitted.npz").names == ("set/head_0", "set/head_3")
     skipped = json.loads((tmp_path / "r.json").read_text("utf-8"))["skipped"]
     assert [entry["name"] for entry in skipped] == ["set/head_1", "set/head_2"]
+    odd = arrays_of(dense)["matchability"].copy()
+    odd[3] *= 5.0
+    code, text = fit_of(tmp_path, arrays_of(dense, matchability=odd), "--skip-bad")
+    assert code == 0 and "left out: set/head_3: matchability goes from 0 to 4.5" in text, text
     code, text = fit_of(tmp_path, arrays_of(dense, matchability=0 * match), "--skip-bad")
     assert code == 1 and "nothing is left to use" in text
 
