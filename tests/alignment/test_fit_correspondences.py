@@ -223,7 +223,7 @@ def test_problems_without_an_answer_are_told(
     found = chosen(target, dense)
     number = np.arange(found.weight.shape[1])[None]
     rng = np.random.default_rng(7)
-    on_a_line = replace(found, points=found.points * (1.0, 0.0) + (0.0, 60.0))
+    on_a_line = replace(found, points=found.points * (1.0, 0.01) + (0.0, 60.0))  # a band of half a pixel
     senseless = replace(found, points=rng.uniform(0, SIDE, found.points.shape))
     for broken, match in (
         (kept(found, number < 0), "does the picture show a face"),

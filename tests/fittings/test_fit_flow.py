@@ -23,6 +23,7 @@ from synthgen.fittings.ground_truth import open_renderer
 from synthgen.morphable.model_file import load_model, save_model
 from synthgen.morphable.procedural.build import build_procedural_model
 from synthgen.recipe.load import parse_recipe
+from synthgen.report.tiles import save_picture
 from tests.alignment.dense_photos import SIDE, DensePhotos, MemoryFlow, draw_clip, draw_dense
 from tests.alignment.head_photos import angle_between_deg
 
@@ -192,6 +193,20 @@ def test_bad_pictures_are_told_or_left_out(dense: DensePhotos, tmp_path: Path) -
     assert code == 0 and "left out: set/head_3: matchability goes from 0 to 4.5" in text, text
     code, text = fit_of(tmp_path, arrays_of(dense, matchability=0 * match), "--skip-bad")
     assert code == 1 and "nothing is left to use" in text
+
+
+def test_photos_beside_the_prediction(dense: DensePhotos, tmp_path: Path) -> None:
+    arrays = arrays_of(dense, names=None, image=None, photos=np.array([f"p/{n}.png" for n in range(4)]))
+    photos = tmp_path / "photos"
+    for name in arrays["photos"]:
+        save_picture(np.full((SIDE, SIDE, 3), 90, np.uint8), photos / str(name))
+    code, text = fit_of(tmp_path, arrays, "--photos", photos, "--sheet", tmp_path / "s.png")
+    assert code == 0, text
+    found = load_fittings(tmp_path / "fitted.npz")
+    assert found.photos == tuple(arrays["photos"]) and found.names[3] == "predicted_00003"
+    assert (tmp_path / "s.png").stat().st_size > 20000
+    code, text = fit_of(tmp_path, arrays, "--sheet", tmp_path / "s.png")
+    assert code == 1 and "p/0.png" in text and "Traceback" not in text
 
 
 def test_clips_are_solved_together(tmp_path: Path) -> None:
