@@ -197,8 +197,8 @@ def test_double_precision_finds_the_same(
     found = with_noise(chosen(target, dense), 0.3)
     double = fitted(open_alignment(builtin, AlignmentOptions(precision="float64")), found)
     single = fitted(fitter, found)
-    assert angle_between_deg(single.heads.rotation, double.heads.rotation).max() < 0.01
-    np.testing.assert_allclose(single.identity, double.identity, atol=0.01)
+    assert angle_between_deg(single.heads.rotation, double.heads.rotation).max() < 1e-3
+    np.testing.assert_allclose(single.identity, double.identity, atol=1e-3)
 
 
 def test_a_start_replaces_the_first_pose(fitter: AlignmentFitter, target: TargetSurface, dense: DensePhotos) -> None:
