@@ -15,7 +15,7 @@ wp.set_module_options(EXACT_FLOATS)
 
 # A pixel is invented where turning stretches the photo to more than four times its area, or
 MOST_STRETCH = 4.0
-STRETCHED = 1.6  # times its area: from here on skin may show streaks (warp_paint)
+STRETCHED = 2.0  # times its area: from here on skin may show streaks (warp_paint)
 # A surface point is hidden in the photo when this much, mm, behind all of the head's four nearest pixels: half a pixel
 # of a surface seen at 80 degrees, at 2 px/mm.
 HIDDEN_MM = 1.5

@@ -170,6 +170,18 @@ def test_samples_are_views_with_the_labels_of_their_pose(recipe_of):
     assert not samples[0].arrays["ignore_mask"].any()
 
 
+def test_hidden_sides_are_mirrored_unless_the_recipe_says_no(recipe_of):
+    """The second photo looks 30 degrees to image left."""
+    views = {"yaw_deg": [-40, 40], "mirror_hidden": False}
+    plain, filled = (open_renderer(recipe_of(profile=views | {"mirror_hidden": mirror}))(0) for mirror in (False, True))
+    towards, away = (plain[n].arrays["invented_mask"] ^ filled[n].arrays["invented_mask"] for n in (2, 3))
+    assert not towards.any() and away.any()
+    assert np.array_equal(plain[2].arrays["image"], filled[2].arrays["image"])
+    # What is mirrored is invented, and the labels stay.
+    assert not (away & plain[3].arrays["invented_mask"]).any()
+    assert np.array_equal(plain[3].arrays["uv"], filled[3].arrays["uv"], equal_nan=True)
+
+
 def test_the_photos_own_pose_gives_the_photo_and_its_labels(recipe_of):
     turned = open_renderer(recipe_of(profile={"yaw_deg": [0], "relative": True}))(0)
     plain = ground_truth.open_renderer(recipe_of())(0)
