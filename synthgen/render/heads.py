@@ -77,7 +77,7 @@ def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBo
 
 
 def check_vertices(heads: Heads, scenes: Sequence[SceneParams]) -> None:
-    """Raises LabelError, naming the sample, when a head has a vertex that is not finite, before anything is drawn.
+    """Raises LabelError, naming the sample, when a head has a vertex that is not finite.
 
     A sum tells: it is not finite when one of its terms is not.
     """
