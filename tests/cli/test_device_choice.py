@@ -43,10 +43,10 @@ def test_full_memory_is_one_message_and_the_threads_come_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(DeviceError, match=r"32 pictures of 96 x 128 does not fit.*--workers.*supersampling"):
-            with rendering((96, 128)):
-                assert torch.get_num_threads() == 1
-                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
+        told = r"32 pictures of 96 x 128 does not fit.*--workers.*supersampling"
+        with pytest.raises(DeviceError, match=told), rendering((96, 128)):
+            assert torch.get_num_threads() == 1
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
