@@ -73,6 +73,12 @@ def _dask() -> dict[str, list[Figure]]:
     return measure_dask()
 
 
+def _online() -> dict[str, list[Figure]]:
+    from benchmarks.online import measure_online
+
+    return measure_online()
+
+
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "raster": _raster,
     "throughput": _throughput,
@@ -82,6 +88,7 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "profiling": _profiling,
     "video": _video,
     "landmarks": _landmarks,
+    "online": _online,
     "dask": _dask,
 }
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from synthgen.core.conventions import DENSEREG_NEAR_MM, DENSEREG_RANGE_MM
 from synthgen.core.label_spec import LABELS
-from synthgen.dataset.derived import TemplateArrays
+from synthgen.dataset.derived import TemplateArrays, derive_pncc, derive_uv
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.render.assets import HeadAssets
 from synthgen.render.labelling import landmark_arrays, parameter_arrays, pixel_planes
 from synthgen.render.view import View
@@ -21,9 +22,10 @@ Planes = dict[str, torch.Tensor]
 class TemplateTensors:
     """What derived labels need, on the device.
 
-    uv: (T, 3, 2) and pncc: (T, 3, 3) float32, of the corners of triangles; parts: (T,) uint8.
+    uv: (T, 3, 2) and pncc: (T, 3, 3) float32, of the corners of triangles; parts: (T,) uint8; arrays: on the host.
     """
 
+    arrays: TemplateArrays
     uv: torch.Tensor
     pncc: torch.Tensor
     parts: torch.Tensor
@@ -35,7 +37,9 @@ def template_tensors(template: TemplateArrays, device: torch.device) -> Template
     def tensor(array: NDArray[np.generic]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-    return TemplateTensors(tensor(template.uv), tensor(template.pncc[template.triangles]), tensor(template.parts))
+    return TemplateTensors(
+        template, tensor(template.uv), tensor(template.pncc[template.triangles]), tensor(template.parts)
+    )
 
 
 def view_labels(view: View, assets: HeadAssets, template: TemplateTensors, names: Collection[str]) -> Planes:
@@ -58,7 +62,7 @@ def derived_planes(labels: Mapping[str, torch.Tensor], template: TemplateTensors
     derived: Planes = {}
     for name in names:
         if name in ("uv", "pncc"):
-            derived[name] = _interpolated(ids, labels["barycentric"], getattr(template, name))
+            derived[name] = _surface_values(name, ids, labels["barycentric"], template)
         elif name == "parts":
             parts = template.parts[ids.clamp(min=0).long()]
             derived[name] = torch.where(face, parts, torch.zeros_like(parts))
@@ -74,9 +78,13 @@ def derived_planes(labels: Mapping[str, torch.Tensor], template: TemplateTensors
     return derived
 
 
-def _interpolated(ids: torch.Tensor, barycentric: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
-    """Values (T, 3, C) of corners at each pixel (N, H, W, C), NaN where there is no triangle."""
-    seen = ids.clamp(min=0).long()
+def _surface_values(name: str, ids: torch.Tensor, barycentric: torch.Tensor, template: TemplateTensors) -> torch.Tensor:
+    """`uv` or `pncc` at each pixel (N, H, W, C), NaN where there is no triangle."""
+    if not takes_cuda_kernels(ids):
+        # NumPy, which works on the pixels of faces alone, takes half the time; on a GPU it would wait for their number.
+        derive = derive_uv if name == "uv" else derive_pncc
+        return torch.from_numpy(derive(ids.numpy(), barycentric.numpy(), template.arrays))
+    corners, seen = getattr(template, name), ids.clamp(min=0).long()
     mixed = barycentric[..., :1] * corners[:, 0][seen]
     mixed += barycentric[..., 1:2] * corners[:, 1][seen]
     mixed += barycentric[..., 2:] * corners[:, 2][seen]

@@ -14,6 +14,7 @@ from synthgen.core.errors import LabelError, UsageError
 from synthgen.core.label_spec import LABELS, labels_of_kind
 from synthgen.recipe.schema import Recipe
 from synthgen.recipe.suggest import suggestion
+from synthgen.render.assets import RenderAssets
 from synthgen.render.device import rendering
 from synthgen.render.device_labels import Planes, TemplateTensors, template_tensors, view_labels
 from synthgen.render.frame import PREFIXES, Renderer, open_renderer
@@ -85,14 +86,18 @@ class FaceStream(IterableDataset[Planes]):
                 parts.append({name: plane[inside] for name, plane in last[1].items()})
             yield {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
-    def render_block(self, block: int) -> Planes:
-        """The labels (32, ...) of samples 32 block .. 32 block + 31."""
+    def open_assets(self) -> RenderAssets:
+        """What is rendered with, loaded onto the device when it is first needed. Raises what `open_renderer` raises."""
         if self._renderer is None:
             self._renderer = open_renderer(self.recipe, self.device)
-            tensors = self._renderer.assets.tensors
-            self._template = template_tensors(self._renderer.template, tensors.mean.device)
-        assert self._template is not None
-        assets = self._renderer.assets
+            device = self._renderer.assets.tensors.mean.device
+            self._template = template_tensors(self._renderer.template, device)
+        return self._renderer.assets
+
+    def render_block(self, block: int) -> Planes:
+        """The labels (32, ...) of samples 32 block .. 32 block + 31."""
+        assets = self.open_assets()
+        assert self._renderer is not None and self._template is not None
         with rendering(self.recipe.size), torch.no_grad():
             _, views = self._renderer.views(block, self.names)
             for view in views:

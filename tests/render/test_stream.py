@@ -7,6 +7,7 @@ import torch
 from synthgen.core.errors import LabelError, UsageError
 from synthgen.core.label_spec import labels_of_kind
 from synthgen.pipeline.renderers import render_sample
+from synthgen.raster import kernel_choice
 from synthgen.recipe.load import parse_recipe
 from synthgen.recipe.schema import Recipe
 from synthgen.render import stream as stream_module
@@ -19,8 +20,12 @@ def recipe_of(kind: str, **extra: object) -> Recipe:
     return parse_recipe("\n".join(lines))
 
 
+@pytest.mark.parametrize("everywhere", [False, True], ids=["cpu", "cuda's way on the cpu"])
 @pytest.mark.parametrize("kind", ["images", "pairs"])
-def test_a_sample_of_a_batch_is_the_rendered_sample(kind: str) -> None:
+def test_a_sample_of_a_batch_is_the_rendered_sample(
+    kind: str, everywhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_choice, "CUDA_KERNELS_EVERYWHERE", everywhere)
     recipe = recipe_of(kind, faces=2) if kind == "images" else recipe_of(kind)
     plan = StreamPlan(batch_size=9, first=27, count=9)
     (batch,) = torch_stream(recipe, plan, labels=labels_of_kind(kind), device="cpu")
