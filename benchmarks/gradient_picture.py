@@ -19,17 +19,17 @@ from synthgen.render.differentiable import HeadMesh, draw_heads, open_head_mesh
 from synthgen.shading.transfer import srgb_from_linear
 
 SIDE, ENLARGED, MARGIN, CAPTION = 64, 4, 8, 16
-STEP = 1e-3
-POSE = (0.1, 0.6, 0.0, 0.0, -10.0, 700.0)  # rotation vector, translation in mm
+STEP = 1e-5
+POSE = (0.1, 0.6, 0.0, 0.0, 12.0, 700.0)  # rotation vector, translation in mm
 # Parameter, unit of the derivative, value of full colour.
-ROWS = ((1, "per radian of yaw", 4.0), (3, "per mm to the right", 0.15))
+ROWS = ((1, "per radian of yaw", 4.0), (3, "per mm to the right", 0.12))
 Floats = NDArray[np.float64]
 
 
 def grey(mesh: HeadMesh, pose: torch.Tensor, smooth_edges: bool = True) -> torch.Tensor:
     """(H, W) the mean of red, green and blue of a head before a dark background."""
     centre = torch.full((1, 2), SIDE / 2, dtype=torch.float64)
-    focal = torch.tensor([165.0], dtype=torch.float64)
+    focal = torch.tensor([150.0], dtype=torch.float64)
     cameras = Cameras(True, rotation_from_vector(pose[None, :3]), pose[None, 3:], focal, centre)
     light = torch.zeros((1, 9, 3), dtype=torch.float64)
     light[:, 0], light[:, 1], light[:, 2], light[:, 3] = 2.5, 0.6, 0.8, 0.8

@@ -65,7 +65,6 @@ class _SurfacePoints(torch.autograd.Function):
         from synthgen.raster.warp_surface_gradient import launch_move_vertices
 
         vertices, triangles, triangle_id = ctx.saved_tensors
-        by_vertices = launch_move_vertices(
-            vertices, triangles, triangle_id, ctx.perspective, (by_planes[0], by_planes[1])
-        )
+        planes = (by_planes[0], by_planes[1])
+        by_vertices = launch_move_vertices(vertices, triangles, triangle_id, ctx.perspective, planes)
         return by_vertices, None, None, None

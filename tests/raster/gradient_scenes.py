@@ -17,9 +17,9 @@ def ball(subdivisions: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(np.array(mesh.vertices)), torch.from_numpy(np.ascontiguousarray(mesh.faces, np.int32))
 
 
-def ring() -> tuple[torch.Tensor, torch.Tensor]:
+def ring(sections: int = 32, around: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
     """A torus, whose silhouette lies partly before itself."""
-    mesh = trimesh.creation.torus(major_radius=1.0, minor_radius=0.4, major_sections=32, minor_sections=16)
+    mesh = trimesh.creation.torus(1.0, 0.4, major_sections=sections, minor_sections=around)
     return torch.from_numpy(np.array(mesh.vertices)), torch.from_numpy(np.ascontiguousarray(mesh.faces, np.int32))
 
 

@@ -19,7 +19,7 @@ START_PLACE = TRUE_PLACE + torch.tensor([[3.0 * DISTANCE / FOCAL, -4.0 * DISTANC
 # A step of one in each unknown: radians of a turn after the start, mm.
 UNITS = torch.tensor([[0.1, 0.1, 0.1, 10.0, 10.0, 50.0]])
 STEPS = 120
-MOST_DEGREES, MOST_PIXELS, MOST_DEPTH_MM = 0.2, 0.1, 4.0
+MOST_DEGREES, MOST_PIXELS, MOST_DEPTH_MM = 0.1, 0.05, 1.0
 
 
 def draw(mesh: HeadMesh, rotation: torch.Tensor, place: torch.Tensor, smooth_edges: bool = True) -> DrawnHeads:
@@ -67,3 +67,9 @@ def test_pose_is_recovered_from_silhouette_and_shading(builtin: MorphableModel) 
     assert degrees < MOST_DEGREES
     assert pixels < MOST_PIXELS
     assert depth < MOST_DEPTH_MM
+
+
+def test_without_silhouettes_it_is_not(builtin: MorphableModel) -> None:
+    """So the test above does not pass by shading alone."""
+    degrees, pixels, _ = recovered(open_head_mesh(builtin), smooth_edges=False)
+    assert degrees > 10 * MOST_DEGREES or pixels > 10 * MOST_PIXELS
