@@ -52,7 +52,8 @@ def antialias(
         ("triangles", triangles),
         ("neighbours", neighbours),
     )
-    if not bool(torch.isfinite(picture).all()):
+    # A sum is not finite when one of its terms is not, and a sum of finite terms rarely.
+    if not bool(torch.isfinite(picture.detach().sum())) and not bool(torch.isfinite(picture).all()):
         raise UsageError("`picture` is not finite; give pixels without a surface the colour of the background")
     sides = _silhouettes(fragments, vertices_image, triangles, neighbours)
     return _Blend.apply(picture, vertices_image, sides)

@@ -106,7 +106,7 @@ def draw_surface(
     _check_dtypes(mesh, *named.items())
     _check_albedo(albedo, vertices)
     vertices_image = project(cameras, to_camera_space(cameras, vertices)).contiguous()
-    if not bool(torch.isfinite(vertices_image).all()):
+    if not bool(torch.isfinite(vertices_image.detach().sum())):
         raise UsageError("a projected vertex is not finite; check coefficients, rotation, translation and focal length")
     seen = rasterize(vertices_image.detach().float(), mesh.triangles, size, cameras.perspective)
     fragments = differentiable_fragments(seen, vertices_image, mesh.triangles, cameras.perspective)
