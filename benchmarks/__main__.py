@@ -67,6 +67,12 @@ def _landmarks() -> dict[str, list[Figure]]:
     return measure_landmark_fit()
 
 
+def _gradients() -> dict[str, list[Figure]]:
+    from benchmarks.gradients import measure_gradients
+
+    return measure_gradients()
+
+
 def _dask() -> dict[str, list[Figure]]:
     from benchmarks.dask_runs import measure_dask
 
@@ -89,6 +95,7 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "video": _video,
     "landmarks": _landmarks,
     "online": _online,
+    "gradients": _gradients,
     "dask": _dask,
 }
 
