@@ -67,6 +67,12 @@ def _landmarks() -> dict[str, list[Figure]]:
     return measure_landmark_fit()
 
 
+def _photometric() -> dict[str, list[Figure]]:
+    from benchmarks.photometric import measure_photometric
+
+    return measure_photometric()
+
+
 def _dask() -> dict[str, list[Figure]]:
     from benchmarks.dask_runs import measure_dask
 
@@ -82,6 +88,7 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "profiling": _profiling,
     "video": _video,
     "landmarks": _landmarks,
+    "photometric": _photometric,
     "dask": _dask,
 }
 

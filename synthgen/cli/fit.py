@@ -15,6 +15,7 @@ from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
     from synthgen.fittings.fit_photos import PhotoFits
+    from synthgen.fittings.photometric_photos import PhotometricRow
 
 
 MOST_ROWS = 50  # a longer table is read by nobody
@@ -69,6 +70,18 @@ def fit(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Errors per face.", show_default=False)
     ] = None,
+    photometric: Annotated[
+        bool, typer.Option("--photometric", help="Then refine head, light and albedo against the photos.")
+    ] = False,
+    decomposition: Annotated[
+        Path | None,
+        typer.Option(
+            "--decomposition",
+            metavar="DIR",
+            help="Albedo, shading, overlays per face; with --photometric.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Fit a model to annotated photos.
 
@@ -79,33 +92,43 @@ def fit(
     Examples:
       synthgen fit photos/landmarks.json --model ict.npz -o fittings.npz
       synthgen fit 300W/ --model ict.npz -o 300w.npz --camera perspective --skip-bad --report 300w.json
+      synthgen fit photos/landmarks.json --model ict.npz -o fit.npz --photometric --decomposition parts
     """
     if camera is CameraKind.SCALED_ORTHOGRAPHIC and focal is not None:
         raise UsageError("--focal is for --camera perspective; the other kind finds its own scale")
+    if decomposition is not None and not photometric:
+        raise UsageError("--decomposition shows what a photometric fit found; add --photometric")
     from synthgen.alignment.fit_landmarks import CameraModel
     from synthgen.fittings.fit_photos import PhotoFitOptions, fit_photos
     from synthgen.fittings.fitting_file import save_fittings
-    from synthgen.fittings.landmark_sets import read_landmarks
+    from synthgen.fittings.landmark_sets import photo_folder, read_landmarks
 
     options = PhotoFitOptions(camera=CameraModel(camera.value, focal), skip_bad=skip_bad)
     loaded = open_named_model(model)
     read = read_landmarks(landmarks, photos, skip_bad, orientation=exif.value, first_pixel=first_pixel)
     found = fit_photos(read.faces, loaded, options)
     found = replace(found, skipped=(*read.skipped, *found.skipped))
+    print_table(found)
+    refined_rows: tuple[PhotometricRow, ...] = ()
+    if photometric:
+        from synthgen.cli.fit_photometric import refine
+
+        refined = refine(found.fittings, photos or photo_folder(landmarks), loaded, exif.value, decomposition)
+        found, refined_rows = replace(found, fittings=refined.fittings), refined.rows
     out.parent.mkdir(parents=True, exist_ok=True)
     save_fittings(found.fittings, out)
     if report is not None:
-        write_report(found, report)
-    print_table(found)
+        write_report(found, report, refined_rows)
     put(str(out))
 
 
-def write_report(found: "PhotoFits", path: Path) -> None:
-    """Write the rows and the skipped faces as JSON."""
+def write_report(found: "PhotoFits", path: Path, refined: "tuple[PhotometricRow, ...]" = ()) -> None:
+    """Write the rows, the skipped faces and what the photometric stage did as JSON."""
     rows = [asdict(row) for row in found.rows]
     content = {
         "fitted": [{key: None if value != value else value for key, value in row.items()} for row in rows],  # NaN
         "skipped": [asdict(entry) for entry in found.skipped],
+        **({"photometric": [asdict(row) for row in refined]} if refined else {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
