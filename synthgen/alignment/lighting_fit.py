@@ -15,10 +15,10 @@ Floats = NDArray[np.floating]
 LIGHTS = 27  # nine harmonics of three colours, flattened as (9, 3)
 _TURNS = 24  # of each environment about +y
 _STRENGTH, _HUE = 0.35, 0.1  # relative spread of all light, and of each colour
-_WIDER = 1.5  # on the environments' covariance
+_WIDER, _COLOURS = 1.5, 0.25  # on the environments' covariance, and on the spread of their colours
 _LEAST_GREY, _LEAST_COLOUR = 0.05, 0.02  # spread of any coefficient, shared and of each colour
 _DARKEST = 1e-3  # frontal level that no light of a photo goes below
-_LEAST_LEVEL = 0.4  # light from behind is not exposed for more than this
+_LEAST_LEVEL = 0.7  # light from behind is not exposed for more than this
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def open_light_prior() -> LightPrior:
     apart = (turned - grey[..., None]).reshape(-1, LIGHTS)
     shared = _WIDER * np.cov(grey.T) + _LEAST_GREY**2 * np.eye(9)
     own = _HUE**2 * np.outer(mean, mean) + _LEAST_COLOUR**2 * np.eye(9)
-    covariance = np.kron(shared, np.ones((3, 3))) + np.cov(apart.T) + np.kron(own, np.eye(3))
+    covariance = np.kron(shared, np.ones((3, 3))) + _COLOURS**2 * np.cov(apart.T) + np.kron(own, np.eye(3))
     level = np.array([frontal_level(unit.reshape(9, 3)) for unit in np.eye(LIGHTS)])
     flat = np.repeat(mean, 3)
     root = np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)), np.float64)

@@ -33,7 +33,7 @@ class Sampling:
     the same in linear light where the photo is dark."""
 
     count: int = 2000
-    independent_mm: float = 8.0
+    independent_mm: float = 14.0
     relative_noise: float = 0.1
     least_noise: float = 0.01
 

@@ -30,13 +30,15 @@ class PhotometricOptions:
     """size: side in px of the crop of the face at the finest level (smaller faces are not enlarged). points: compared
     at each level, coarse to fine. rounds: how often visibility is decided again at each level; steps: of the solver
     between. outlier: how many times the noise is where a point begins to lose its say (Geman-McClure). sampling: see
-    photo_points. landmarks: weight of the landmark term; prior: of the shape prior."""
+    photo_points. appearance_gain: how many times more the photo counts when light and albedo alone are solved for at
+    the end; wrong light bends the shape, but nothing is bent by then."""
 
     size: int = 128
-    points: tuple[int, ...] = (500, 1200, 2000)
+    points: tuple[int, ...] = (400, 900, 1500)
     rounds: int = 2
     steps: int = 3
     outlier: float = 3.0
+    appearance_gain: float = 2.5
     sampling: Sampling = field(default_factory=Sampling)
 
 
@@ -204,6 +206,14 @@ class _Fit:
         )
         return solution.state
 
+    def _finished(self, data: PhotometricTerm, state: PhotoUnknowns) -> PhotoUnknowns:
+        """The state with light and albedo solved once more, the photo counting more against their priors."""
+        gain = self.options.appearance_gain
+        points = replace(data.points, share=gain * data.points.share)
+        nearer = PhotometricTerm(points, data.level, data.valid, data.kernel)
+        terms: list[Term[PhotoUnknowns]] = [nearer, AppearancePrior(self.model.light)]
+        return minimize(terms, replace(state, free_head=False), SolverOptions(_APPEARANCE_STEPS, 1e-4)).state
+
     def _judged(
         self,
         start: HeadUnknowns,
@@ -222,6 +232,7 @@ class _Fit:
         if not accepted:
             remarks = [*remarks, "the refined head has no lower energy than the landmark fit, which is kept"]
             state = unmoved.state
+        state = self._finished(data, state)
         rms_end, inliers = data.statistics(state)
         head = move_head(state.head, 1.0 / self.crop.scale, -self.crop.shift / self.crop.scale) if accepted else start
         return PhotometricFit(
@@ -230,7 +241,7 @@ class _Fit:
             albedo=state.albedo[0],
             absorbance=self.model.albedo.absorbance(state.albedo[0]),
             rounds=tuple(self.rounds),
-            rms=(data.statistics(unmoved.state)[0], rms_end),
+            rms=(data.statistics(self._finished(data, unmoved.state))[0], rms_end),
             inliers=inliers,
             accepted=accepted,
             flags=tuple(remarks),

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 _LEAST_POINTS = 500
 # Below, the chin turns under: a head that is off by 2 mm shows neck or collar there.
-_UNDER_CHIN_V = CHIN_V - 0.005
+UNDER_CHIN_V = CHIN_V - 0.005
 # Paint at points is kept at this many resolutions, from the finest.
 _PAINTS = 6
 
@@ -68,7 +68,7 @@ def open_photometric_model(
     mips = tuple(mip_levels(build_albedo_model(model.template, model.mean).layers))
     layers = tuple(_sampled(mip, corner_uv[rings.vertices]) for mip in mips[:_PAINTS])
     hair = layers[0][:, [LAYER_NAMES.index("hair"), LAYER_NAMES.index("lashes")]].max(axis=1)
-    trust = (1.0 - np.clip(hair, 0.0, 1.0)) * (corner_uv[rings.vertices, 1] > _UNDER_CHIN_V)
+    trust = (1.0 - np.clip(hair, 0.0, 1.0)) * (corner_uv[rings.vertices, 1] > UNDER_CHIN_V)
     positions = model.mean[rings.vertices].astype(np.float64)
     albedo = open_albedo_space(positions, patch_stddev=patch_stddev)
     return PhotometricModel(

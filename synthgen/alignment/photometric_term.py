@@ -85,7 +85,7 @@ class PhotometricTerm:
     """
 
     def __init__(self, points: PhotoPoints, level: PhotoLevel, valid: Floats, kernel: tuple[Kernel, float]) -> None:
-        self.points, self.level, self.kernel = points, level, kernel
+        self.points, self.level, self.valid, self.kernel = points, level, valid, kernel
         self._scale = valid / points.noise[:, None]
 
     def energy(self, state: PhotoUnknowns) -> Array:

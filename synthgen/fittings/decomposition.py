@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from synthgen.alignment.face_crop import crop_face, move_head
 from synthgen.alignment.photo_points import posed
 from synthgen.alignment.photometric import FacePhoto, PhotometricFit
-from synthgen.alignment.photometric_model import PhotometricModel
+from synthgen.alignment.photometric_model import UNDER_CHIN_V, PhotometricModel
 from synthgen.core.errors import UsageError
 from synthgen.morphable.albedo.texels import Region, chart_regions
 from synthgen.raster.fragments import Fragments
@@ -31,18 +31,18 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SIDE = 320  # px of a decomposition at most
-# Where there is less light than this share of the face's median shading, photo / shading is mostly noise.
-_LEAST_SHADING = 0.1
+# Where there is less light than this share of the face's median shading, the model is believed more than the photo.
+_DOUBT = 0.2
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """S x S pictures of one face; planes are linear and NaN outside `mask`, the face that is seen and not ignored.
+    """S x S pictures of one face; planes are linear, NaN outside `mask`: the face down to the chin, seen, not ignored.
 
     photo: (S, S, 3) uint8. shading: (S, S, 3) of the fitted light on the fitted head. albedo: photo / shading, what the
-    photo says that the skin is. model_albedo: of the fitted albedo model. reconstruction: model_albedo times shading.
-    outlines: (S, S) bool, borders between the parts of the fitted head. landmarks, annotated: (68, 2) px, NaN where
-    there is none.
+    photo says that the skin is (the model's where there is hardly any light). model_albedo: of the fitted albedo
+    model. reconstruction: model_albedo times shading. outlines: (S, S) bool, borders between the parts of the fitted
+    head. landmarks, annotated: (68, 2) px, NaN where there is none.
     """
 
     photo: NDArray[np.uint8]
@@ -102,7 +102,7 @@ class Decomposer:
         light = torch.from_numpy(fit.light[None].astype(np.float32))
         surface = shade_heads(fragments, geometry, self._chart, paint, light, keep_layers=True)
         assert surface.albedo is not None and surface.shading is not None
-        mask = (surface.labelled.triangle_id[0].numpy() >= 0) & crop.usable
+        mask = self._believed(surface.labelled) & crop.usable
         outside = ~mask[..., None]
         departure = interpolate(surface.labelled, triangles, torch.from_numpy(self._departure(fit.albedo)[None]))
         shading = np.where(outside, np.nan, surface.shading[0].numpy()).astype(np.float32)
@@ -111,13 +111,20 @@ class Decomposer:
             photo=crop.pixels,
             mask=mask,
             shading=shading,
-            albedo=_divided(linear_of_byte_table()[crop.pixels], shading, mask),
+            albedo=_likely_albedo(linear_of_byte_table()[crop.pixels], shading, model_albedo, mask),
             model_albedo=model_albedo,
             reconstruction=model_albedo * shading,
             outlines=self._outlines(surface.labelled),
             landmarks=landmarks * crop.scale + crop.shift,
             annotated=photo.landmarks * crop.scale + crop.shift,
         )
+
+    def _believed(self, labelled: Fragments) -> Mask:
+        """(S, S) bool: the face, without what lies under the chin, where photos show neck and collar."""
+        uv = interpolate(labelled, self.model.tensors.triangles, self.model.tensors.uv)[0].numpy()
+        seen = labelled.triangle_id[0].numpy() >= 0
+        skin = chart_regions(np.nan_to_num(uv[..., 0]), np.nan_to_num(uv[..., 1])) == Region.SKIN
+        return np.asarray(seen & ~(skin & (np.nan_to_num(uv[..., 1]) < UNDER_CHIN_V)))
 
     def _departure(self, albedo: NDArray[np.float64]) -> Floats:
         """(V, 3) log albedo beyond the layers', on the skin."""
@@ -134,10 +141,15 @@ class Decomposer:
         return result
 
 
-def _divided(photo: Floats, shading: Floats, mask: Mask) -> Floats:
-    """photo / shading where there is light, NaN outside the mask."""
+def _likely_albedo(photo: Floats, shading: Floats, model_albedo: Floats, mask: Mask) -> Floats:
+    """The albedo a of least (photo - a shading)^2 + doubt^2 (a - model_albedo)^2, NaN outside the mask.
+
+    That is photo / shading where there is light, and the model's where there is hardly any, whose quotient would be
+    noise.
+    """
     result = np.full(photo.shape, np.nan, np.float32)
     if mask.any():
-        least = max(_LEAST_SHADING * float(np.median(shading[mask])), 1e-4)
-        result[mask] = photo[mask] / np.maximum(shading[mask], least)
+        lit = shading[mask]
+        doubt = (_DOUBT * float(np.median(lit))) ** 2 + 1e-12
+        result[mask] = (photo[mask] * lit + doubt * model_albedo[mask]) / (lit**2 + doubt)
     return result

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synthgen.alignment.photometric import FacePhoto, PhotometricFit, PhotometricOptions, fit_photometric, unchanged
 from synthgen.alignment.photometric_heads import head_unknowns, landmark_error
@@ -100,11 +99,9 @@ def start_head(fittings: FittingSet, row: int, model: PhotometricModel) -> HeadU
 def face_photo(fittings: FittingSet, row: int, folder: Path, orientation: Orientation) -> FacePhoto:
     """The photo of one fitting with its mask and points. Raises AssetError when it cannot be read or is another one."""
     fitted = fitted_photo(fittings, row, folder, TextureOptions(orientation=orientation))
-    usable: NDArray[np.bool_] = np.ones(fitted.pixels.shape[:2], bool)
-    if fitted.ignored is not None:
-        usable = np.logical_not(fitted.ignored)
+    usable = np.ones(fitted.pixels.shape[:2], bool) if fitted.ignored is None else ~fitted.ignored
     points = np.asarray(fittings.landmarks[row], np.float64)
-    return FacePhoto(fitted.pixels, usable, points, np.isfinite(points).all(axis=1))
+    return FacePhoto(fitted.pixels, usable, points, np.asarray(np.isfinite(points).all(axis=1)))
 
 
 def _row(
