@@ -17,6 +17,7 @@ from synthgen.alignment.photometric_heads import head_unknowns
 from synthgen.alignment.photometric_model import PhotometricModel
 from synthgen.alignment.shape_space import ShapeSpace
 from synthgen.alignment.unknowns import HeadUnknowns, project_points
+from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.core.spherical_harmonics import rotate_sh_y
 from synthgen.geometry.camera import Cameras
 from synthgen.morphable.model import MorphableModel
@@ -47,7 +48,8 @@ sensor: {{noise: 2, blur: 0.3, supersampling: 2}}
 @dataclass(frozen=True)
 class RenderedHeads:
     """N pictures (N, SIZE, SIZE, 3) uint8 and what was drawn: coefficients, cameras, absorbance (N, K, 3), light
-    (N, 9, 3), landmarks (N, 68, 2) px fixed to the surface, contour (N, 68, 2) px with the jaw as annotators see it."""
+    (N, 9, 3), landmarks (N, 68, 2) px fixed to the surface, contour (N, 68, 2) px with the jaw as annotators see it.
+    albedo, shading (N, SIZE, SIZE, 3) linear and normals (N, SIZE, SIZE, 3) world space, NaN beside the face."""
 
     pixels: NDArray[np.uint8]
     identity: Array
@@ -57,6 +59,9 @@ class RenderedHeads:
     light: Array
     landmarks: Array
     contour: Array
+    albedo: Array
+    shading: Array
+    normals: Array
 
 
 def render_heads(
@@ -67,7 +72,7 @@ def render_heads(
     recipe = parse_recipe(text)
     assets = open_assets(recipe, "cpu")
     scenes = [sample_scene(recipe, assets.model, assets.box, index)[0] for index in range(count)]
-    view = render_view(scenes, assets, ViewOptions(recipe.sensor.supersampling))
+    view = render_view(scenes, assets, ViewOptions(recipe.sensor.supersampling, keep_layers=True))
     arrays = label_view(view, assets, ["landmarks_2d", "landmarks_2d_contour"]).arrays
     lights = [
         scene.light.intensity
@@ -85,6 +90,9 @@ def render_heads(
         light=np.stack(lights),
         landmarks=np.asarray(arrays["landmarks_2d"], np.float64),
         contour=np.asarray(arrays["landmarks_2d_contour"], np.float64),
+        albedo=np.asarray(arrays["albedo"], np.float64),
+        shading=np.asarray(arrays["shading"], np.float64),
+        normals=np.asarray(arrays["normals"], np.float64) @ CAMERA_FROM_WORLD,  # its own inverse
     )
     return heads, assets
 

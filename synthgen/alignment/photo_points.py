@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.alignment.photo_pyramid import PhotoLevel, sample_smooth
+from synthgen.alignment.photo_pyramid import PhotoLevel, halved, sample_smooth
 from synthgen.alignment.photometric_model import PhotometricModel
 from synthgen.alignment.photometric_term import PhotoPoints
 from synthgen.alignment.solver import Array
@@ -15,6 +15,7 @@ from synthgen.alignment.unknowns import HeadUnknowns
 from synthgen.core.conventions import CAMERA_FROM_WORLD
 from synthgen.geometry.camera import Cameras
 from synthgen.labels.visibility import hidden_points
+from synthgen.raster.rasterize import rasterize
 from synthgen.render.heads import Heads, evaluate_heads
 
 Floats = NDArray[np.floating]
@@ -23,7 +24,7 @@ Floats = NDArray[np.floating]
 _GRAZING = (0.25, 0.55)
 _ROW = 6.0  # px, of the strips in which points are put in order
 _MARGIN = 1.0  # px, from the border of the picture
-_KEPT_VALIDITY = 0.9  # share of a point's surroundings in the photo that must be usable
+_KEPT_VALIDITY, _KEPT_SKIN = 0.9, 0.97  # share of a point's surroundings in the photo that must be usable, and skin
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ def choose_points(
     spreads the points and depends on nothing but the arguments.
     """
     size = (picture.colour.shape[0], picture.colour.shape[1])
-    rows, places, area = _visible(model, head, size)
+    mesh = posed(model, head)
+    rows, places, area = _visible(model, head, mesh, size)
     valid, _ = sample_smooth(level.valid, places * level.scale)
+    skin, _ = sample_smooth(_skin_share(model, head, mesh, size, level.scale), places * level.scale)
+    valid = np.where(skin > _KEPT_SKIN, valid, 0.0)
     seen = (valid > _KEPT_VALIDITY).any(axis=1)
     rows, places, area, valid = rows[seen], places[seen], area[seen], valid[seen]
     if len(rows) == 0:
@@ -70,8 +74,8 @@ def choose_points(
     # Half by the point's own light, half by the face's: a dark outlier must not have the most exact measurement.
     noise = np.hypot(sampling.relative_noise * 0.5 * (grey + np.median(grey)), sampling.least_noise)
     ring = model.ring_rows[rows]
-    paint = _paint_level(model, head, level)
-    log_mean, log_basis = model.albedo.log_albedo(model.layers[paint][rows], model.patches[rows])
+    layers = _layers(model, rows, 1.0 / (float(head.unit[0]) * level.scale))
+    log_mean, log_basis = model.albedo.log_albedo(layers, model.patches[rows])
     points = PhotoPoints(
         mean=model.mean[ring],
         basis=model.basis[ring],
@@ -106,10 +110,9 @@ def head_cameras(head: HeadUnknowns) -> Cameras:
 
 
 def _visible(
-    model: PhotometricModel, head: HeadUnknowns, size: tuple[int, int]
+    model: PhotometricModel, head: HeadUnknowns, mesh: Heads, size: tuple[int, int]
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Candidates that a picture of `size` shows: rows (P,), places (P, 2) px, trusted area (P,) mm^2 in the view."""
-    mesh = posed(model, head)
     rings = model.rings
     points = mesh.vertices[0].numpy()[rings.ring].astype(np.float64)
     normals, length, _ = ring_normals(points, rings.following, rings.preceding)
@@ -141,7 +144,22 @@ def _spread(places: Array, area: Array, count: int) -> tuple[NDArray[np.int64], 
     return order[np.minimum(found, len(order) - 1)], times.astype(np.float64)
 
 
-def _paint_level(model: PhotometricModel, head: HeadUnknowns, level: PhotoLevel) -> int:
-    """The resolution of paint whose texels are nearest in size to the level's pixels."""
-    pixel_mm = 1.0 / (float(head.unit[0]) * level.scale)
-    return int(np.clip(np.rint(np.log2(pixel_mm / model.texel_mm)), 0, len(model.layers) - 1))
+def _skin_share(
+    model: PhotometricModel, head: HeadUnknowns, mesh: Heads, size: tuple[int, int], scale: float
+) -> NDArray[np.float32]:
+    """(H, W, 1) share of each pixel of a level that shows the head's skin: near eyes, mouth and background the photo
+    mixes in what no point is compared with."""
+    fragments = rasterize(mesh.vertices_image, model.tensors.triangles, size, head.perspective)
+    ids = fragments.triangle_id[0].numpy()
+    share = ((ids >= 0) & model.is_skin[np.maximum(ids, 0)]).astype(np.float32)[..., None]
+    for _ in range(round(-np.log2(scale))):
+        share = halved(share)
+    return share
+
+
+def _layers(model: PhotometricModel, rows: NDArray[np.int64], pixel_mm: float) -> NDArray[np.float32]:
+    """(P, K) paint of candidates averaged over about a pixel, between the two nearest resolutions."""
+    wanted = float(np.clip(np.log2(pixel_mm / model.texel_mm), 0, len(model.layers) - 1))
+    low = min(int(wanted), len(model.layers) - 2)
+    share = np.float32(wanted - low)
+    return (1 - share) * model.layers[low][rows] + share * model.layers[low + 1][rows]

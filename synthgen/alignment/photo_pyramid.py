@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from synthgen.shading.transfer import linear_of_byte_table
 
@@ -26,14 +27,18 @@ class PhotoLevel:
 def build_pyramid(pixels: NDArray[np.uint8], usable: NDArray[np.bool_], count: int) -> list[PhotoLevel]:
     """`count` levels of a photo (H, W, 3) sRGB, each half as large as the one before, averaged in linear light.
 
-    usable: (H, W) bool. A channel that is burnt out or black is not usable either.
+    usable: (H, W) bool; other pixels are replaced by the nearest usable one, so that what they show cannot leak into
+    coarser levels. A channel that is burnt out or black is not valid either.
     """
     colour = linear_of_byte_table()[pixels]
+    if usable.any() and not usable.all():
+        rows, columns = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
+        colour = colour[rows, columns]
     valid = ((pixels < BRIGHTEST) & (pixels > DARKEST) & usable[..., None]).astype(np.float32)
     levels = [PhotoLevel(colour, valid, 1.0)]
     while len(levels) < count and min(levels[-1].colour.shape[:2]) >= 8:
         last = levels[-1]
-        levels.append(PhotoLevel(_halved(last.colour), _halved(last.valid), last.scale / 2))
+        levels.append(PhotoLevel(halved(last.colour), halved(last.valid), last.scale / 2))
     return levels
 
 
@@ -67,7 +72,7 @@ def _spline(share: Floats) -> tuple[Floats, Floats]:
     return weight, slope
 
 
-def _halved(picture: Floats) -> Floats:
+def halved(picture: Floats) -> Floats:
     """Box average of 2 x 2 pixels; an odd last row or column is repeated."""
     padded = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), "edge")
     height, width, channels = padded.shape

@@ -32,8 +32,9 @@ class PhotometricModel:
     """C candidate points: vertices of the labelled skin, U vertices with their neighbours.
 
     rings: of the candidates. ring_rows: (C, 1 + R) rows of `mean` (U, 3) mm and `basis` (U, 3, S) mm per unit of the
-    shape space. trust: (C,) in [0, 1], less where hair grows, 0 under the chin. layers: (C, K) densities at texels of
-    texel_mm, twice that, ... patches: (C, J) of the albedo space. mips: the whole chart's layers at every resolution.
+    shape space. trust: (C,) in [0, 1], less where hair grows, 0 under the chin. is_skin: (T,) of all triangles.
+    layers: (C, K) densities at texels of texel_mm, twice that, ... patches: (C, J) of the albedo space. mips: the whole
+    chart's layers at every resolution.
     """
 
     model: MorphableModel
@@ -44,6 +45,7 @@ class PhotometricModel:
     mean: Floats
     basis: Floats
     trust: Floats
+    is_skin: NDArray[np.bool_]
     layers: tuple[Floats, ...]
     texel_mm: float
     patches: Floats
@@ -80,6 +82,7 @@ def open_photometric_model(
         mean=mean,
         basis=np.ascontiguousarray(np.moveaxis(basis, 0, -1), np.float32),
         trust=trust.astype(np.float32),
+        is_skin=np.asarray((chart_regions(*np.moveaxis(model.template.uv, -1, 0)) == Region.SKIN).all(axis=1)),
         layers=layers,
         texel_mm=texel_edge_mm(model.template, model.mean, len(mips[0])),
         patches=albedo.patches(positions),
