@@ -166,7 +166,7 @@ class _Fit:
         term = PhotometricTerm(chosen.points, self.levels[number], chosen.valid, ("huber", 1.5))
         shown = term.seen(state)
         weight = chosen.valid * (chosen.points.share / chosen.points.noise**2)[:, None]
-        light = fit_light(shown.photo, shown.albedo, shown.normals, weight, self.model.light)
+        light = fit_light(shown.placed.photo, shown.albedo, shown.placed.normals, weight, self.model.light)
         state = replace(state, light=light.reshape(1, -1))
         terms: list[Term[PhotoUnknowns]] = [term, AppearancePrior(self.model.light)]
         return replace(minimize(terms, state, SolverOptions(_APPEARANCE_STEPS, 1e-4)).state, free_head=True)

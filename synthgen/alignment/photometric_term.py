@@ -87,6 +87,7 @@ class PhotometricTerm:
     def __init__(self, points: PhotoPoints, level: PhotoLevel, valid: Floats, kernel: tuple[Kernel, float]) -> None:
         self.points, self.level, self.valid, self.kernel = points, level, valid, kernel
         self._scale = valid / points.noise[:, None]
+        self._last: tuple[HeadUnknowns, Placed] | None = None
 
     def energy(self, state: PhotoUnknowns) -> Array:
         """(1,) energy."""
@@ -118,10 +119,16 @@ class PhotometricTerm:
 
     def seen(self, state: PhotoUnknowns) -> "Seen":
         """The points as the photo and the model show them in a state."""
-        return _see(self.points, self.level, state)
+        if self._last is None or self._last[0] is not state.head:
+            # A head is looked at two or three times, and many times while light and albedo alone are solved for.
+            self._last = state.head, _place(self.points, self.level, state.head)
+        placed = self._last[1]
+        numbers = state.albedo[0].astype(self.points.basis.dtype)
+        albedo = np.exp(self.points.log_mean + self.points.log_basis @ numbers)
+        return Seen(placed, albedo, shade(state.light.reshape(9, 3), placed.normals))
 
     def _residual(self, look: "Seen") -> Floats:
-        return (look.photo - look.albedo * look.shading.value) * self._scale
+        return (look.placed.photo - look.albedo * look.shading.value) * self._scale
 
     @staticmethod
     def _squared(residual: Floats) -> Array:
@@ -142,19 +149,19 @@ class PhotometricTerm:
 
     def _by_head(self, head: HeadUnknowns, look: "Seen", out: Floats) -> None:
         kind = self.points.basis.dtype
-        found = project_with_derivatives(head, look.ring[None, :, 0].astype(np.float64))
-        slope = (look.slope * self._scale[..., None]).astype(np.float64)
+        found = project_with_derivatives(head, look.placed.ring[None, :, 0].astype(np.float64))
+        slope = (look.placed.slope * self._scale[..., None]).astype(np.float64)
         by_normal = (look.albedo * self._scale)[..., None] * look.shading.by_normal  # world space
         cameras = head.camera_count
         out[..., :cameras] = slope @ found.by_camera[0]
         # A turn w moves the normal by w x n.
-        out[..., :3] -= np.cross(look.normals[:, None], by_normal)
+        out[..., :3] -= np.cross(look.placed.normals[:, None], by_normal)
         if not head.free_shape:
             return
         pull = -by_normal @ head.rotation[0]  # by the normal in model space
-        normal = look.model_normals
+        normal = look.placed.model_normals
         pull -= np.einsum("pcd,pd->pc", pull, normal)[..., None] * normal[:, None]
-        weight = ring_pull(look.edges, (pull / look.length[:, None, None]).astype(kind))
+        weight = ring_pull(look.placed.edges, (pull / look.placed.length[:, None, None]).astype(kind))
         weight[:, :, 0] += (slope @ found.by_point[0]).astype(kind)
         count = len(weight)
         stacked = self.points.basis.reshape(count, -1, self.points.basis.shape[-1])
@@ -162,32 +169,36 @@ class PhotometricTerm:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The points in one state. ring: (P, 1 + R, 3) mm; model_normals, normals: (P, 3) in model and world space;
-    photo, albedo: (P, 3); slope: (P, 3, 2) of the photo per px of its first level."""
+class Placed:
+    """The points of one head. ring: (P, 1 + R, 3) mm; model_normals, normals: (P, 3) in model and world space; length,
+    edges: of surface_rings.ring_normals; photo: (P, 3); slope: (P, 3, 2) of the photo per px of its first level."""
 
     ring: Floats
     model_normals: Floats
     normals: Floats
     length: Floats
     edges: Floats
-    shading: Shading
-    albedo: Floats
     photo: Floats
     slope: Floats
 
 
-def _see(points: PhotoPoints, level: PhotoLevel, state: PhotoUnknowns) -> Seen:
-    kind = points.basis.dtype
-    moved = points.basis.reshape(-1, points.basis.shape[-1]) @ state.head.shape[0].astype(kind)
+@dataclass(frozen=True)
+class Seen:
+    """The points in one state: place, albedo (P, 3) and shading."""
+
+    placed: Placed
+    albedo: Floats
+    shading: Shading
+
+
+def _place(points: PhotoPoints, level: PhotoLevel, head: HeadUnknowns) -> Placed:
+    moved = points.basis.reshape(-1, points.basis.shape[-1]) @ head.shape[0].astype(points.basis.dtype)
     ring = points.mean + moved.reshape(points.mean.shape)
     model_normals, length, edges = ring_normals(ring, points.following, points.preceding)
-    normals = model_normals @ state.head.rotation[0].T
-    image, _ = project_points(state.head, ring[None, :, 0].astype(np.float64))
+    image, _ = project_points(head, ring[None, :, 0].astype(np.float64))
     photo, slope = sample_smooth(level.colour, image[0] * level.scale)
-    albedo = np.exp(points.log_mean + points.log_basis @ state.albedo[0].astype(kind))
-    shading = shade(state.light.reshape(9, 3), normals)
-    return Seen(ring, model_normals, normals, length, edges, shading, albedo, photo, slope * level.scale)
+    normals = model_normals @ head.rotation[0].T
+    return Placed(ring, model_normals, normals, length, edges, photo, slope * level.scale)
 
 
 class HeadTerm:
