@@ -57,10 +57,16 @@ class AlbedoSpace:
         linear = np.concatenate([skin, tones, spread.reshape(len(layers), 3, -1)], axis=2)
         return -(layers @ self.mean.astype(kind)), linear
 
-    def departure(self, albedo: Array, patches: NDArray[np.floating]) -> NDArray[np.floating]:
-        """(P, 3) log albedo beyond the layers', of an albedo (A,) at points with patches (P, J)."""
-        tones, smooth = np.split(albedo[len(self.basis) :], [len(_TONES)])
-        return self.patch_stddev * (patches @ smooth.reshape(-1, 3)) - tones @ _TONES
+    def departure(
+        self, albedo: Array, layers: NDArray[np.floating], patches: NDArray[np.floating]
+    ) -> NDArray[np.floating]:
+        """(P, 3) log albedo of an albedo (A,) beyond that of `absorbance`; layers (P, K), patches (P, J) of the points.
+
+        Also what absorbances lose where they are cut at 0.
+        """
+        skin, tones, smooth = np.split(albedo, [len(self.basis), len(self.basis) + len(_TONES)])
+        cut = self.absorbance(albedo) - self.mean - np.tensordot(skin, self.basis, axes=1)
+        return layers @ cut + self.patch_stddev * (patches @ smooth.reshape(-1, 3)) - tones @ _TONES
 
     def patches(self, positions: NDArray[np.floating]) -> NDArray[np.float32]:
         """(P, J) shares of the patches at positions (P, 3) mm of the mean head; each row sums to 1 on the face."""

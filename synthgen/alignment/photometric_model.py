@@ -68,7 +68,7 @@ def open_photometric_model(
     mean = model.mean[used]
     basis = fitter.space.basis(model.identity_basis[:, used], model.expression_basis[:, used])
     mips = tuple(mip_levels(build_albedo_model(model.template, model.mean).layers))
-    layers = tuple(_sampled(mip, corner_uv[rings.vertices]) for mip in mips[:_PAINTS])
+    layers = tuple(sample_layers(mip, corner_uv[rings.vertices]) for mip in mips[:_PAINTS])
     hair = layers[0][:, [LAYER_NAMES.index("hair"), LAYER_NAMES.index("lashes")]].max(axis=1)
     trust = (1.0 - np.clip(hair, 0.0, 1.0)) * (corner_uv[rings.vertices, 1] > UNDER_CHIN_V)
     positions = model.mean[rings.vertices].astype(np.float64)
@@ -109,7 +109,16 @@ def _skin_rings(model: MorphableModel) -> tuple[Rings, Floats]:
     return rings, uv
 
 
-def _sampled(mip: Floats, uv: Floats) -> Floats:
+def vertex_chart(model: MorphableModel) -> Floats:
+    """(V, 2) chart coordinates of vertices, of one of the corners that each is; labelled triangles come first."""
+    template = model.template
+    uv = np.zeros((len(model.mean), 2), np.float32)
+    for rows in (slice(template.label_count, None), slice(template.label_count)):
+        uv[template.triangles[rows]] = template.uv[rows]
+    return uv
+
+
+def sample_layers(mip: Floats, uv: Floats) -> Floats:
     """(C, K) layers (S, S, K) at chart coordinates (C, 2), bilinear."""
     size = len(mip)
     place = np.clip(np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1) * size - 0.5, 0.0, size - 1.0)

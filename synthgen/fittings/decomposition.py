@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from synthgen.alignment.face_crop import crop_face, move_head
 from synthgen.alignment.photo_points import posed
 from synthgen.alignment.photometric import FacePhoto, PhotometricFit
-from synthgen.alignment.photometric_model import UNDER_CHIN_V, PhotometricModel
+from synthgen.alignment.photometric_model import (
+    UNDER_CHIN_V,
+    PhotometricModel,
+    sample_layers,
+    vertex_chart,
+)
 from synthgen.core.errors import UsageError
 from synthgen.morphable.albedo.texels import Region, chart_regions
 from synthgen.raster.fragments import Fragments
@@ -69,6 +74,7 @@ class Decomposer:
         self._chart: ChartLayers = chart_layers(list(model.mips), model.texel_mm, "cpu")
         triangles = model.tensors.triangles
         self._adjacency = build_adjacency(triangles, len(model.model.mean))
+        self._layers = sample_layers(model.mips[1], vertex_chart(model.model))
         self._patches = model.albedo.patches(model.model.mean.astype(np.float64))
         template = model.model.template
         region = chart_regions(template.uv[..., 0], template.uv[..., 1])
@@ -128,7 +134,7 @@ class Decomposer:
 
     def _departure(self, albedo: NDArray[np.float64]) -> Floats:
         """(V, 3) log albedo beyond the layers', on the skin."""
-        found = self.model.albedo.departure(albedo, self._patches)
+        found = self.model.albedo.departure(albedo, self._layers, self._patches)
         return np.where(self._skin[:, None], found, 0.0).astype(np.float32)
 
     def _outlines(self, labelled: Fragments) -> Mask:

@@ -74,8 +74,8 @@ def convergence_curve(fit: PhotometricFit) -> Image.Image:
     if not values:
         draw.text((20, 20), "the photo was not used: " + "; ".join(fit.flags)[:90], _INK)
         return picture
-    low, high = max(min(values), 0.1), max(max(values), 1.0)
-    decades = (int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
+    decades = (int(np.floor(np.log10(max(min(values), 0.1)))), int(np.ceil(np.log10(max(*values, 1.0)))))
+    low = 10.0 ** decades[0]
 
     def at(position: float, value: float) -> tuple[float, float]:
         share = (np.log10(max(value, low)) - decades[0]) / max(decades[1] - decades[0], 1)

@@ -176,11 +176,22 @@ def test_the_decomposition_adds_up(
     assert seen.mean() > 0.3
     np.testing.assert_allclose(parts.model_albedo[seen] * parts.shading[seen], parts.reconstruction[seen], rtol=1e-6)
     assert np.isnan(parts.albedo[~seen]).all() and np.isfinite(parts.albedo[seen]).all()
+    assert np.median(np.abs(parts.residual[seen])) < 0.02
     # The photo's own albedo times the shading is the photo, but where it is nearly dark.
     shown = parts.residual[seen] + parts.reconstruction[seen]
     lit = parts.shading[seen] > np.median(parts.shading[seen])
     np.testing.assert_allclose((parts.albedo * parts.shading)[seen][lit], shown[lit], atol=0.03)
-    assert np.median(np.abs(parts.residual[seen])) < 0.02
+
+
+def test_absorbances_are_cut_without_a_loss(photometric: PhotometricModel) -> None:
+    """The layers take absorbances from 0 on only; what a fit wants beyond comes back as a departure."""
+    space, layers, patches = photometric.albedo, photometric.layers[1][:200], photometric.patches[:200]
+    albedo = 2.0 * np.random.default_rng(4).standard_normal(space.count)
+    constant, linear = space.log_albedo(layers, patches)
+    absorbance = space.absorbance(albedo)
+    assert (absorbance == 0).any() and (absorbance >= 0).all()
+    found = -layers @ absorbance + space.departure(albedo, layers, patches)
+    np.testing.assert_allclose(found, constant + linear @ albedo, atol=1e-4)
 
 
 @pytest.mark.parametrize(
