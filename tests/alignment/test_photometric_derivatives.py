@@ -13,7 +13,7 @@ from synthgen.alignment.photo_points import Sampling, choose_points
 from synthgen.alignment.photo_pyramid import build_pyramid, sample_smooth
 from synthgen.alignment.photometric_model import PhotometricModel
 from synthgen.alignment.photometric_term import AppearancePrior, PhotometricTerm, PhotoUnknowns
-from synthgen.alignment.surface_rings import build_rings, ring_normals
+from synthgen.alignment.surface_rings import build_rings, ring_normals, ring_pull
 from synthgen.core.spherical_harmonics import irradiance
 from synthgen.morphable.model import MorphableModel
 from synthgen.raster.normals import build_adjacency, vertex_normals
@@ -120,6 +120,29 @@ def test_an_open_and_a_forked_surface() -> None:
     np.testing.assert_allclose(length, [2.0, 1.0, 2.0, 1.0])
     forked = np.array([[0, 1, 2], [0, 1, 3]], np.int32)
     assert build_rings(forked, np.arange(4)).vertices.tolist() == [2, 3]
+
+
+def test_pull_on_the_neighbours_of_an_open_surface() -> None:
+    """By finite differences of the summed normal, where the ring is not closed and the point itself counts."""
+    square = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    points = np.array([[0, 0, 0.3], [1, 0, 0], [1, 1, -0.2], [0, 1, 0]], np.float64)
+    rings = build_rings(square, np.arange(4))
+    pull = np.random.default_rng(5).standard_normal((4, 1, 3))
+
+    def pulled(at: Array) -> Array:
+        normals, length, _ = ring_normals(at, rings.following, rings.preceding)
+        return np.einsum("pd,pd->p", normals * length[:, None], pull[:, 0])
+
+    around = points[rings.ring]
+    found = ring_pull(ring_normals(around, rings.following, rings.preceding)[2], pull)[:, 0]
+    for column in range(4):
+        for axis in range(3):
+            step = np.zeros_like(around)
+            step[:, column, axis] = 1e-6
+            expected = (pulled(around + step) - pulled(around - step)) / 2e-6
+            real = (column == 0) | (rings.ring[:, column] != rings.vertices)  # padding stands still
+            np.testing.assert_allclose(found[real, column, axis], expected[real], atol=1e-7)
+    assert np.abs(found[:, 0]).min(axis=1).max() > 0
 
 
 def test_a_smooth_photo_is_exact_on_ramps() -> None:
