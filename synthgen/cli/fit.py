@@ -15,7 +15,6 @@ from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
     from synthgen.fittings.fit_photos import PhotoFits
-    from synthgen.fittings.photometric_photos import PhotometricRow
 
 
 MOST_ROWS = 50  # a longer table is read by nobody
@@ -108,27 +107,24 @@ def fit(
     read = read_landmarks(landmarks, photos, skip_bad, orientation=exif.value, first_pixel=first_pixel)
     found = fit_photos(read.faces, loaded, options)
     found = replace(found, skipped=(*read.skipped, *found.skipped))
-    print_table(found)
-    refined_rows: tuple[PhotometricRow, ...] = ()
-    if photometric:
-        from synthgen.cli.fit_photometric import refine
-
-        refined = refine(found.fittings, photos or photo_folder(landmarks), loaded, exif.value, decomposition)
-        found, refined_rows = replace(found, fittings=refined.fittings), refined.rows
     out.parent.mkdir(parents=True, exist_ok=True)
     save_fittings(found.fittings, out)
     if report is not None:
-        write_report(found, report, refined_rows)
+        write_report(found, report)
+    print_table(found)
+    if photometric:
+        from synthgen.cli.fit_photometric import refine_file
+
+        refine_file(out, photos or photo_folder(landmarks), model, exif.value, decomposition, report)
     put(str(out))
 
 
-def write_report(found: "PhotoFits", path: Path, refined: "tuple[PhotometricRow, ...]" = ()) -> None:
-    """Write the rows, the skipped faces and what the photometric stage did as JSON."""
+def write_report(found: "PhotoFits", path: Path) -> None:
+    """Write the rows and the skipped faces as JSON."""
     rows = [asdict(row) for row in found.rows]
     content = {
         "fitted": [{key: None if value != value else value for key, value in row.items()} for row in rows],  # NaN
         "skipped": [asdict(entry) for entry in found.skipped],
-        **({"photometric": [asdict(row) for row in refined]} if refined else {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

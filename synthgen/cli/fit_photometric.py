@@ -1,34 +1,43 @@
 """The photometric stage of `synthgen fit`: refined fittings, a table, and the photos taken apart as pictures."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.asset_io.photos import Orientation
 from synthgen.cli.console import say
+from synthgen.cli.model import open_named_model
 
 if TYPE_CHECKING:
-    from synthgen.fittings.fitting import FittingSet
-    from synthgen.fittings.photometric_photos import PhotometricRow, RefinedPhotos
-    from synthgen.morphable.model import MorphableModel
+    from synthgen.fittings.photometric_photos import PhotometricRow
 
 MOST_ROWS = 50
 
 
-def refine(
-    fittings: "FittingSet", folder: Path, model: "MorphableModel", exif: Orientation, decomposition: Path | None
-) -> "RefinedPhotos":
-    """Fittings refined against their photos in `folder`, printed as a table; pictures go to `decomposition`."""
+def refine_file(
+    fittings: Path, photos: Path, model: str, exif: Orientation, decomposition: Path | None, report: Path | None
+) -> None:
+    """Refine the fittings of a file against their photos in the folder `photos`, and print a table.
+
+    Pictures of the decompositions go to the folder `decomposition`; rows are added to the JSON file `report`.
+    """
     from synthgen.alignment.photometric_model import open_photometric_model
     from synthgen.fittings.decomposition_files import write_decompositions
+    from synthgen.fittings.fitting_file import load_fittings, save_fittings
     from synthgen.fittings.photometric_photos import RefineOptions, refine_fittings
 
-    opened = open_photometric_model(model)
-    refined = refine_fittings(fittings, folder, opened, RefineOptions(orientation=exif))
+    opened = open_photometric_model(open_named_model(model))
+    refined = refine_fittings(load_fittings(fittings), photos, opened, RefineOptions(orientation=exif))
+    save_fittings(refined.fittings, fittings)
     print_rows(refined.rows)
+    if report is not None:
+        content = json.loads(report.read_text(encoding="utf-8"))
+        content["photometric"] = [asdict(row) for row in refined.rows]
+        report.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if decomposition is not None:
         files = write_decompositions(refined, opened, decomposition)
         say(f"look at {files[-1]}")
-    return refined
 
 
 def print_rows(rows: "tuple[PhotometricRow, ...]") -> None:
