@@ -45,7 +45,7 @@ def head_landmarks(fitter: LandmarkFitter, head: HeadUnknowns) -> Array:
 
 def landmark_error(fitter: LandmarkFitter, head: HeadUnknowns, points: Array) -> float:
     """Mean distance of a head's landmarks to annotated ones (68, 2) px over the distance of its outer eye corners seen
-    from the front; 0 where no point is annotated."""
+    from the front; 0 where no point is annotated or the head is not finite."""
     seen = np.isfinite(points).all(axis=1)
     if not seen.any():
         return 0.0
@@ -53,4 +53,5 @@ def landmark_error(fitter: LandmarkFitter, head: HeadUnknowns, points: Array) ->
     _, depth = project_points(head, table)
     scale = head.focal[0] / depth[0, (36, 45)].mean() if head.perspective else head.focal[0]
     eyes = np.linalg.norm(table[0, 45] - table[0, 36]) * scale
-    return float(np.linalg.norm(head_landmarks(fitter, head)[seen] - points[seen], axis=1).mean() / eyes)
+    error = float(np.linalg.norm(head_landmarks(fitter, head)[seen] - points[seen], axis=1).mean() / eyes)
+    return error if np.isfinite(error) else 0.0

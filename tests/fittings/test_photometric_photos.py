@@ -94,6 +94,19 @@ def test_decompositions_are_written(
     assert all(pixels.std() > 5 for pixels in planes.values())
 
 
+def test_a_start_that_is_not_finite_is_told(
+    model: PhotometricModel, fittings: FittingSet, folder: Path, tmp_path: Path
+) -> None:
+    identity = fittings.identity.copy()
+    identity[0, 3] = np.nan
+    refined = refine_fittings(replace(fittings, identity=identity), folder, model, QUICK)
+    assert [row.accepted for row in refined.rows] == [False, True]
+    assert "not finite" in refined.rows[0].flags[0]
+    write_decompositions(refined, model, tmp_path)
+    record = json.loads((tmp_path / "face_0" / "fit.json").read_text(), parse_constant=pytest.fail)
+    assert record["accepted"] is False and record["rounds"] == []
+
+
 def test_fittings_of_another_model(model: PhotometricModel, fittings: FittingSet, folder: Path) -> None:
     with pytest.raises(UsageError, match="procedural-base"):
         refine_fittings(replace(fittings, identity=fittings.identity[:, :5]), folder, model, QUICK)
