@@ -73,6 +73,12 @@ def _gradients() -> dict[str, list[Figure]]:
     return measure_gradients()
 
 
+def _photometric() -> dict[str, list[Figure]]:
+    from benchmarks.photometric import measure_photometric
+
+    return measure_photometric()
+
+
 def _dask() -> dict[str, list[Figure]]:
     from benchmarks.dask_runs import measure_dask
 
@@ -96,6 +102,7 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "landmarks": _landmarks,
     "online": _online,
     "gradients": _gradients,
+    "photometric": _photometric,
     "dask": _dask,
 }
 

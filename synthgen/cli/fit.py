@@ -69,6 +69,18 @@ def fit(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Errors per face.", show_default=False)
     ] = None,
+    photometric: Annotated[
+        bool, typer.Option("--photometric", help="Then refine head, light and albedo against the photos.")
+    ] = False,
+    decomposition: Annotated[
+        Path | None,
+        typer.Option(
+            "--decomposition",
+            metavar="DIR",
+            help="Albedo, shading, overlays per face; with --photometric.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Fit a model to annotated photos.
 
@@ -79,13 +91,16 @@ def fit(
     Examples:
       synthgen fit photos/landmarks.json --model ict.npz -o fittings.npz
       synthgen fit 300W/ --model ict.npz -o 300w.npz --camera perspective --skip-bad --report 300w.json
+      synthgen fit photos/landmarks.json --model ict.npz -o fit.npz --photometric --decomposition parts
     """
     if camera is CameraKind.SCALED_ORTHOGRAPHIC and focal is not None:
         raise UsageError("--focal is for --camera perspective; the other kind finds its own scale")
+    if decomposition is not None and not photometric:
+        raise UsageError("--decomposition shows what a photometric fit found; add --photometric")
     from synthgen.alignment.fit_landmarks import CameraModel
     from synthgen.fittings.fit_photos import PhotoFitOptions, fit_photos
     from synthgen.fittings.fitting_file import save_fittings
-    from synthgen.fittings.landmark_sets import read_landmarks
+    from synthgen.fittings.landmark_sets import photo_folder, read_landmarks
 
     options = PhotoFitOptions(camera=CameraModel(camera.value, focal), skip_bad=skip_bad)
     loaded = open_named_model(model)
@@ -97,6 +112,10 @@ def fit(
     if report is not None:
         write_report(found, report)
     print_table(found)
+    if photometric:
+        from synthgen.cli.fit_photometric import refine_file
+
+        refine_file(out, photos or photo_folder(landmarks), model, exif.value, decomposition, report)
     put(str(out))
 
 

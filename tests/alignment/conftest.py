@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.rendered_heads import RenderedHeads, landmark_options, render_heads
+from synthgen.alignment.photometric_model import PhotometricModel, open_photometric_model
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.model_file import load_model
 from synthgen.morphable.procedural.build import build_procedural_model
@@ -20,3 +22,13 @@ def ict(ict_model_path: Path) -> MorphableModel:
 @pytest.fixture(params=["builtin", "ict"])
 def any_model(request: pytest.FixtureRequest) -> MorphableModel:
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def photometric(builtin: MorphableModel) -> PhotometricModel:
+    return open_photometric_model(builtin, landmark_options())
+
+
+@pytest.fixture(scope="session")
+def rendered() -> RenderedHeads:
+    return render_heads(8)[0]
