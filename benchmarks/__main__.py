@@ -73,10 +73,28 @@ def _alignment() -> dict[str, list[Figure]]:
     return measure_alignment()
 
 
+def _gradients() -> dict[str, list[Figure]]:
+    from benchmarks.gradients import measure_gradients
+
+    return measure_gradients()
+
+
+def _photometric() -> dict[str, list[Figure]]:
+    from benchmarks.photometric import measure_photometric
+
+    return measure_photometric()
+
+
 def _dask() -> dict[str, list[Figure]]:
     from benchmarks.dask_runs import measure_dask
 
     return measure_dask()
+
+
+def _online() -> dict[str, list[Figure]]:
+    from benchmarks.online import measure_online
+
+    return measure_online()
 
 
 SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
@@ -89,6 +107,9 @@ SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
     "video": _video,
     "landmarks": _landmarks,
     "alignment": _alignment,
+    "online": _online,
+    "gradients": _gradients,
+    "photometric": _photometric,
     "dask": _dask,
 }
 

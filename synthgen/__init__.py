@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from synthgen.pipeline.run import GenerateOptions, generate
     from synthgen.pipeline.verify import verify
     from synthgen.recipe.load import load_recipe
+    from synthgen.render.stream import StreamPlan, torch_stream
 
 _EXPORTS = {
     "load_recipe": "synthgen.recipe.load",
@@ -25,16 +26,20 @@ _EXPORTS = {
     "verify": "synthgen.pipeline.verify",
     "MapFaces": "synthgen.dataset.torch_dataset",
     "IterableFaces": "synthgen.dataset.torch_dataset",
+    "torch_stream": "synthgen.render.stream",
+    "StreamPlan": "synthgen.render.stream",
 }
 __all__ = [
     "GenerateOptions",
     "IterableFaces",
     "MapFaces",
+    "StreamPlan",
     "__version__",
     "generate",
     "load_recipe",
     "open_dataset",
     "render_sample",
+    "torch_stream",
     "verify",
 ]
 

@@ -8,6 +8,7 @@ import typer
 
 from synthgen.cli.console import put, say
 from synthgen.cli.generate import describe_run
+from synthgen.cli.options import Device, DeviceOption, choose_device
 from synthgen.cli.progress import run_progress
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -20,6 +21,7 @@ def demo(
         Path, typer.Option("-o", "--out", metavar="DIR", help="Folder of the pictures; the pairs go to DIR_pairs.")
     ] = Path("out/demo"),
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes.", show_default="cores")] = None,
+    device: DeviceOption = Device.CPU,
 ) -> None:
     """Make two small datasets and pictures of them.
 
@@ -31,8 +33,9 @@ def demo(
       synthgen demo -o out/first --workers 2
     """
     pairs = out.with_name(f"{out.name}_pairs")
-    processes = workers or min(MOST_WORKERS, _cores())
-    sheets = [_make("demo.yaml", out, processes), _make("demo_pairs.yaml", pairs, processes)]
+    sheets = []
+    for recipe_name, folder in (("demo.yaml", out), ("demo_pairs.yaml", pairs)):
+        sheets.append(_make(recipe_name, folder, workers or min(MOST_WORKERS, _cores()), choose_device(device)))
     put(f"contact sheets  {sheets[0]}")
     put(f"                {sheets[1]}")
     put(f"datasets        {out}  (synthgen.open_dataset({str(out)!r}))")
@@ -41,7 +44,7 @@ def demo(
     put(f"                {_shown('demo_pairs.yaml')}")
 
 
-def _make(recipe_name: str, out: Path, workers: int) -> Path:
+def _make(recipe_name: str, out: Path, workers: int, device: str) -> Path:
     """Generate (or finish) a demo dataset; returns its contact sheet."""
     from synthgen.dataset.reader import open_dataset
     from synthgen.pipeline.run import GenerateOptions, generate
@@ -51,7 +54,7 @@ def _make(recipe_name: str, out: Path, workers: int) -> Path:
     recipe = load_recipe(RECIPES / recipe_name)
     say(f"{recipe.count} {recipe.kind} from {_shown(recipe_name)}")
     with run_progress(recipe_name) as report:
-        summary = generate(recipe, out, GenerateOptions(workers=workers, resume=True), report)
+        summary = generate(recipe, out, GenerateOptions(workers=workers, resume=True, device=device), report)
     describe_run(summary)
     dataset = open_dataset(out)
     sheet = out / "contact_sheet.png"

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from synthgen.cli.fit_request import FitRequest
 from synthgen.cli.labels import Exif
 from synthgen.cli.model import open_named_model
 from synthgen.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 SHEET_SAMPLES = 8
 USUAL_CORRESPONDENCES = 1000
@@ -87,6 +84,18 @@ def fit(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Errors per face.", show_default=False)
     ] = None,
+    photometric: Annotated[
+        bool, typer.Option("--photometric", help="Then refine head, light and albedo against the photos.")
+    ] = False,
+    decomposition: Annotated[
+        Path | None,
+        typer.Option(
+            "--decomposition",
+            metavar="DIR",
+            help="Albedo, shading, overlays per face; with --photometric.",
+            show_default=False,
+        ),
+    ] = None,
     curve: Annotated[
         Path | None,
         typer.Option("--curve", metavar="FILE.png", help="Of flow: the energy step by step.", show_default=False),
@@ -113,10 +122,13 @@ def fit(
     Examples:
       synthgen fit photos/landmarks.json --model ict.npz -o fittings.npz
       synthgen fit 300W/ --model ict.npz -o 300w.npz --camera perspective --skip-bad --report 300w.json
+      synthgen fit photos/landmarks.json --model ict.npz -o fit.npz --photometric --decomposition parts
       synthgen fit predicted.npz --model ict.npz -o fitted.npz --curve curve.png --out-labels out/refined
     """
     if camera is CameraKind.SCALED_ORTHOGRAPHIC and focal is not None:
         raise UsageError("--focal is for --camera perspective; the other kind finds its own scale")
+    if decomposition is not None and not photometric:
+        raise UsageError("--decomposition shows what a photometric fit found; add --photometric")
     if share_identity and not temporal:
         raise UsageError("--share-identity is for --temporal")
     for_flow = {
@@ -144,7 +156,10 @@ def fit(
         only_for_flow=tuple(name for name, given in for_flow.items() if given),
     )
     folder = _fit(request)
-    # A photometric stage goes here: it reads the fittings of `out` and the photos in `folder`, and writes better ones.
+    if photometric:
+        from synthgen.cli.fit_photometric import refine_file
+
+        refine_file(out, _needed(folder, "--photometric"), model, exif.value, decomposition, report)
     if sheet is not None:
         from synthgen.cli.source_sheet import draw_fit_sheet
 
@@ -165,8 +180,10 @@ def _fit(request: FitRequest) -> Path | None:
     loaded = open_named_model(request.model)
     if is_flow_source(request.source):
         return fit_flow_source(request, loaded)
+    from synthgen.fittings.landmark_sets import photo_folder
+
     fit_landmark_source(request, loaded)
-    return request.photos or (request.source if request.source.is_dir() else request.source.parent)
+    return request.photos or photo_folder(request.source)
 
 
 def _needed(folder: Path | None, option: str) -> Path:

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from synthgen.cli.console import say
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
     from synthgen.pipeline.cluster import ClusterSpec
+
+
+DRIVER = Path("/proc/driver/nvidia/version")  # there when the kernel has a GPU's driver
 
 
 class Device(StrEnum):
@@ -66,9 +70,14 @@ def choose_cluster(scheduler: str | None, cluster: Path | None) -> "ClusterSpec 
 
 
 def choose_device(device: Device) -> str:
-    """ "cpu" or "cuda" for `auto`; the others as they are."""
+    """ "cpu" or "cuda" for `auto`, with a warning where there is a GPU that cannot be used; the others as they are."""
     if device is not Device.AUTO:
         return device.value
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if DRIVER.exists():
+        why = "this torch is built without CUDA" if torch.version.cuda is None else "torch.cuda.is_available() is False"
+        say(f"there is an NVIDIA GPU, but {why}: rendering on the CPU")
+    return "cpu"

@@ -7,6 +7,7 @@ SynthgenError                1
 │   └── UnusableAssetError   1   its bytes were read and cannot be used: so it is on every machine
 ├── ModelError               1   a morphable model file
 ├── LabelError               1   a label that fails its own check
+├── DeviceError              1   a device whose memory is full
 ├── DatasetError             1   a dataset, shard or index that cannot be read or written
 │   ├── QuarantineError      3   a run that finished but gave shards up
 │   ├── VerifyError          4   verification found damage
@@ -60,6 +61,10 @@ class ModelError(SynthgenError):
 
 class LabelError(SynthgenError):
     """A label that fails its own check."""
+
+
+class DeviceError(SynthgenError):
+    """A device that cannot do what is asked of it, for example because its memory is full."""
 
 
 class DatasetError(SynthgenError):

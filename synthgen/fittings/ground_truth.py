@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from synthgen.asset_io.catalogue import AssetRecord
 from synthgen.core.conventions import BLOCK
-from synthgen.core.errors import UsageError
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.derived import derive_labels, template_arrays
 from synthgen.dataset.sample import Sample
@@ -22,7 +21,8 @@ from synthgen.geometry.rotation import euler_from_rotation, zhu_euler_from_rotat
 from synthgen.recipe.photo_sections import Augment
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import HeadAssets, open_head_assets
-from synthgen.render.frame import check_finite, one_thread
+from synthgen.render.device import check_device, rendering
+from synthgen.render.frame import check_finite
 from synthgen.render.heads import evaluate_vertices
 from synthgen.render.labelling import Arrays, Labelled, label_view
 from synthgen.render.photo import photo_view
@@ -63,12 +63,12 @@ class Renderer:
         at_once = 1
         while 2 * at_once * height * width <= PIXELS_AT_ONCE and at_once < BLOCK:
             at_once *= 2
-        with one_thread():
+        with rendering(self.recipe.size):
             # The product of a whole block, whatever its samples are needed for; the rest a few photos at a time.
             vertices = evaluate_vertices(self.coefficients(indices, rows), self.assets.tensors)
 
         def make(part: slice) -> list[Sample]:
-            with one_thread():
+            with rendering(self.recipe.size):
                 samples = self._render(indices[part], rows[part], vertices[part], names)
             for sample in samples:
                 check_finite(sample)
@@ -172,11 +172,10 @@ def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True
 
     check_assets: look at every photo's header first. Raises AssetError, ModelError, UsageError.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("device cuda: this machine has no usable CUDA device; use --device cpu or auto")
+    check_device(device)
     assets = open_head_assets(recipe.model, device)
     source = open_photos(recipe, assets.model, check_assets)
-    with one_thread():
+    with rendering(recipe.size):
         target = render_mean_face(recipe.model, recipe.size, recipe.flow.method == "nearest_uv", device)
     return Renderer(recipe, source, assets, target)
 

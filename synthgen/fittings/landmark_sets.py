@@ -82,6 +82,12 @@ def landmark_format(path: Path) -> Format | None:
     return kind
 
 
+def photo_folder(path: Path) -> Path:
+    """Where the photos of landmarks at `path` are when nobody says: beside them, or where their format has them."""
+    kind = landmark_format(path)
+    return path.parent if kind is None else _photo_folder(path, kind)
+
+
 def _photo_folder(source: Path, kind: Format) -> Path:
     if kind == "wflw":
         return wflw.photo_folder(source)

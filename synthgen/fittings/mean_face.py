@@ -18,6 +18,7 @@ from synthgen.labels.nearest_uv import match_nearest_uv
 from synthgen.labels.uv_grid import ChartedFragments, UvGrid, build_uv_grid, chart_coordinates, match_uv_grid
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.fragments import Fragments, FrontTriangles
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.recipe.schema import Recipe
 from synthgen.recipe.sections import Flow, Model
 from synthgen.render.assets import HeadAssets, open_assets
@@ -105,7 +106,8 @@ def render_mean_face(section: Model, size: tuple[int, int], with_grid: bool, dev
     view = render_view([mean_face_scene(assets, size)], lit, ViewOptions(SUPERSAMPLING))
     grid = build_uv_grid(chart_of(view, assets)[0].cpu().numpy()) if with_grid else None
     geometry = replace(view_geometry(view), occluder_mask=None, ignore_mask=None)
-    fixed = prepare_target(geometry, assets.tensors.triangles) if device == "cpu" else None
+    by_cuda = takes_cuda_kernels(geometry.vertices_image)
+    fixed = None if by_cuda else prepare_target(geometry, assets.tensors.triangles)
     return MeanFace(view.image[0].cpu().numpy(), geometry, fixed, grid)
 
 
@@ -145,7 +147,7 @@ def _match_exactly(view: View, target: MeanFace, assets: HeadAssets, section: Fl
 def _match_by_uv(view: View, target: MeanFace, assets: HeadAssets, section: Flow, backward: bool) -> list[Matched]:
     assert target.grid is not None  # rendered for this recipe
     fragments, uv = view.faces.fragments, assets.tensors.uv
-    chart = chart_of(view, assets) if backward or uv.is_cuda else None
+    chart = chart_of(view, assets) if backward or takes_cuda_kernels(uv) else None
     source = ChartedFragments(fragments, uv) if chart is None else chart
     pairs = [match_uv_grid(source, target.grid, section.threshold, view.faces.ignore_mask, view.invented_mask)]
     if backward and chart is not None:

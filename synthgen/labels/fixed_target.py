@@ -7,6 +7,7 @@ import torch
 from synthgen.core.errors import UsageError
 from synthgen.labels.view_geometry import ViewGeometry
 from synthgen.raster.check import check_tensor, check_triangles
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ def prepare_target(geometry: ViewGeometry, triangles: torch.Tensor) -> FixedTarg
 
     Raises UsageError for more than one picture, a perspective camera, masks or another device.
     """
-    if len(geometry.vertices_image) != 1 or geometry.cameras.perspective or geometry.vertices_image.is_cuda:
+    if len(geometry.vertices_image) != 1 or geometry.cameras.perspective or takes_cuda_kernels(geometry.vertices_image):
         raise UsageError("a fixed target is one picture by a scaled-orthographic camera, on the CPU")
     masks = (geometry.occluder_mask, geometry.ignore_mask, geometry.invented_mask)
     if any(mask is not None and bool(mask.any()) for mask in masks):

@@ -10,6 +10,7 @@ from synthgen.core.errors import UsageError
 from synthgen.raster.check import check_tensor
 from synthgen.raster.fragments import Fragments
 from synthgen.raster.interpolate import interpolate
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 
 Array = NDArray[np.float64]
 
@@ -121,7 +122,7 @@ def chart_coordinates(fragments: Fragments, uv: torch.Tensor) -> torch.Tensor:
     """(N, H, W, 2) float32, NaN without surface: `interpolate` of uv (T, 3, 2), one coordinate per triangle corner."""
     check_tensor("fragments.triangle_id", fragments.triangle_id, (None, None, None), torch.int32)
     check_tensor("uv", uv, (None, 3, 2), torch.float32)
-    if uv.is_cuda:
+    if takes_cuda_kernels(uv):
         return interpolate(fragments, torch.zeros((len(uv), 3), dtype=torch.int32, device=uv.device), uv)
     from synthgen.labels.warp_uv_grid import launch_chart
 

@@ -4,7 +4,7 @@ import torch
 
 from synthgen.motion.turn import Mirrored, Turned
 
-LIGHT_CELLS = 16  # per side of a picture, in which the light of both sides of a head is compared
+LIGHT_CELLS = 12  # per side of the window, in which the light of both sides of a head is compared
 LIGHT_STEP = 4  # one pixel of so many in each direction tells the light
 
 
@@ -36,7 +36,7 @@ def sample_photo(pixels: torch.Tensor, source_map: torch.Tensor) -> torch.Tensor
 
 
 def light_difference(pixels: torch.Tensor, turned: Turned, mirrored: Mirrored) -> torch.Tensor:
-    """(M, C, C, 4) float32: colour that mirrored sides lack in cells of the picture, and how bright they are there.
+    """(M, C, C, 4) float32: colour that mirrored sides lack in cells of their window, and how bright they are there.
 
     Light comes more from one side than from the other, so a mirrored side has the wrong one. The difference is to be
     added: factors would make noise of what lies in the dark. pixels: the N photos.
@@ -50,7 +50,7 @@ def light_difference(pixels: torch.Tensor, turned: Turned, mirrored: Mirrored) -
         return sample_photo(photos, source_map.contiguous()).permute(0, 3, 1, 2).float()
 
     there = thinned(mirrored.both)[:, None].float()
-    own, other = colours(thinned(turned.own_map)[mirrored.rows]), colours(thinned(mirrored.source_map))
+    own, other = colours(thinned(mirrored.window(turned.own_map))[mirrored.rows]), colours(thinned(mirrored.source_map))
     cells = torch.nn.functional.adaptive_avg_pool2d(torch.cat([there * own, there * other, there], 1), LIGHT_CELLS)
     for _ in range(3):
         cells = torch.nn.functional.avg_pool2d(cells, 3, 1, 1)

@@ -67,22 +67,30 @@ def target_rotation(rotation: NDArray[np.floating], target: ViewTarget) -> NDArr
     return rotation_from_euler(euler)
 
 
-def prepare_stills(photos: Photos, assets: HeadAssets) -> Stills:
-    """The meshes of N photos with one measured head each."""
+def prepare_stills(photos: Photos, assets: HeadAssets, vertices: torch.Tensor | None = None) -> Stills:
+    """The meshes of N photos with one measured head each.
+
+    vertices: (N, V, 3) float32, `evaluate_vertices` of their coefficients, where the caller has them.
+    """
     size = (int(photos.image.shape[1]), int(photos.image.shape[2]))
-    heads = evaluate_heads((photos.identity, photos.expression), photos.cameras, assets.tensors)
+    heads = evaluate_heads((photos.identity, photos.expression), photos.cameras, assets.tensors, vertices=vertices)
     return Stills(photos, build_mesh_image(heads, size, assets))
 
 
 def profile_stills(
-    stills: Stills, rows: NDArray[np.integer], rotation: NDArray[np.float64], similarity: Similarity | None = None
+    stills: Stills,
+    rows: NDArray[np.integer],
+    rotation: NDArray[np.float64],
+    similarity: Similarity | None = None,
+    mirror_hidden: bool = True,
 ) -> Profiled:
     """M views: still `rows[m]` with its head at `rotation[m]`, then moved in the plane.
 
-    rows: (M,); rotation: (M, 3, 3) float64, world axes; similarity: M motions of the picture, none by default.
+    rows: (M,); rotation: (M, 3, 3) float64, world axes; similarity: M motions of the picture, none by default;
+    mirror_hidden: as in recipe.photo_sections.Profile.
     """
     number = torch.from_numpy(np.asarray(rows, np.int64)).to(stills.photos.image.device)
-    turned = turn_mesh(select_meshes(stills.mesh, rows), rotation, similarity, mirror=True)
+    turned = turn_mesh(select_meshes(stills.mesh, rows), rotation, similarity, mirror=mirror_hidden)
     source_map = turned.source_map
     still = stills.photos
     scale = np.ones(len(rotation)) if similarity is None else similarity.scale

@@ -27,7 +27,10 @@ from synthgen.motion.profile import (
 )
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import HeadAssets
+from synthgen.render.heads import evaluate_vertices
 from synthgen.render.labelling import Arrays
+
+AT_ONCE = 8  # fittings whose heads are evaluated together
 
 
 class Renderer(ground_truth.Renderer):
@@ -42,9 +45,11 @@ class Renderer(ground_truth.Renderer):
         if recipe.profile is None:
             raise UsageError("the recipe has no section profile")
         self.targets: tuple[ViewTarget, ...] = view_targets(recipe.profile)
+        self.mirror_hidden = recipe.profile.mirror_hidden
         self.mirror: Mirror | None = open_mirror(assets.model) if recipe.profile.flip else None
         # The still of the last views: all views of a photo are neighbours.
         self._still: tuple[int, Stills, PhotoBatch] | None = None
+        self._group: tuple[int, torch.Tensor] | None = None
 
     def rows(self, indices: NDArray[np.integer]) -> NDArray[np.integer]:
         """The fitting that each sample shows."""
@@ -75,7 +80,7 @@ class Renderer(ground_truth.Renderer):
         if self._still is None or self._still[0] != row:
             batch = read_batch(self.source, np.array([row]))
             batch = ground_truth.on_device(batch, self.assets.tensors.mean.device)
-            self._still = (row, prepare_stills(batch.photos, self.assets), batch)
+            self._still = (row, prepare_stills(batch.photos, self.assets, self._vertices(row)), batch)
         _, stills, batch = self._still
         count = len(indices)
         pose = batch.photos.cameras.rotation[0].cpu().numpy()
@@ -83,7 +88,8 @@ class Renderer(ground_truth.Renderer):
         rotation = np.stack([target_rotation(pose, target) for target in targets])
         # A view and its mirror image are turned once.
         _, firsts, which = np.unique(rotation.reshape(count, 9), axis=0, return_index=True, return_inverse=True)
-        profiled = profile_stills(stills, np.zeros(len(firsts), np.int64), rotation[firsts])
+        rows = np.zeros(len(firsts), np.int64)
+        profiled = profile_stills(stills, rows, rotation[firsts], mirror_hidden=self.mirror_hidden)
         profiled = select_views(profiled, which.ravel())
         if self.mirror is not None:
             profiled = flip_views(profiled, self._flips(indices), self.mirror)
@@ -93,6 +99,15 @@ class Renderer(ground_truth.Renderer):
             size = self.source.fittings.sizes[row]
             source_map = photo_points(profiled.source_map.cpu().numpy(), batch.similarity, size)
         return PhotoBatch(profiled.photos, similarity, np.full((count, 68, 2), np.nan), source_map)
+
+    def _vertices(self, row: int) -> torch.Tensor:
+        """(1, V, 3): the head of a fitting, from a product for its neighbours, too: one for each takes as long."""
+        group, place = divmod(row, AT_ONCE)
+        if self._group is None or self._group[0] != group:
+            fittings, rows = self.source.fittings, slice(group * AT_ONCE, (group + 1) * AT_ONCE)
+            coefficients = (fittings.identity[rows], fittings.expression[rows])
+            self._group = (group, evaluate_vertices(coefficients, self.assets.tensors))
+        return self._group[1][place : place + 1]
 
     def _flips(self, indices: NDArray[np.integer]) -> NDArray[np.bool_]:
         return np.array([self.targets[index % len(self.targets)].flip for index in indices.tolist()])

@@ -22,14 +22,23 @@ TRACE = 0.02
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What M of N new pictures show of the mirrored photo. rows: (M,) int64, their numbers; source_map: (M, H, W, 2)
-    float32 px in the photo; share: (M, H, W) float32 in [0, 1], of it in each pixel; both: (M, H, W) bool, where the
-    photo shows the place itself and its mirror image."""
+    """What M of N new pictures show of the mirrored photo, in one window of them.
+
+    rows: (M,) int64, their numbers; corner: row and column of the window; source_map: (M, h, w, 2) float32 px in the
+    photo; share: (M, h, w) float32 in [0, 1], of it in each pixel; both: (M, h, w) bool, where the photo shows the
+    place itself and its mirror image.
+    """
 
     rows: torch.Tensor
+    corner: tuple[int, int]
     source_map: torch.Tensor
     share: torch.Tensor
     both: torch.Tensor
+
+    def window(self, planes: torch.Tensor) -> torch.Tensor:
+        """The window (N, h, w, ...) of planes (N, H, W, ...)."""
+        (top, left), (height, width) = self.corner, self.share.shape[1:]
+        return planes[:, top : top + height, left : left + width]
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,10 @@ def turn_mesh(
         seen = (fragments.triangle_id < mesh.head_triangles) & ~invented
         mirrored = _mirrored(mesh, rotation, similarity, seen)
     if mirrored is not None:
-        invented[mirrored.rows] |= mirrored.share > TRACE
-        most = mirrored.share[..., None] >= 0.5
+        mirrored.window(invented)[mirrored.rows] |= mirrored.share > TRACE
         source_map = own_map.clone()
-        source_map[mirrored.rows] = torch.where(most, mirrored.source_map, own_map[mirrored.rows])
+        own, most = mirrored.window(own_map)[mirrored.rows], mirrored.share[..., None] >= 0.5
+        mirrored.window(source_map)[mirrored.rows] = torch.where(most, mirrored.source_map, own)
     cameras = turned_cameras(mesh, rotation)
     return Turned(
         cameras if similarity is None else move_cameras(cameras, similarity),
@@ -118,10 +127,25 @@ def _mirrored(
         similarity = Similarity(similarity.scale[number], similarity.angle[number], similarity.shift[number])
     moved = _moved_in_plane(moved, similarity)
     part = replace(part, triangles=part.triangles[:, [0, 2, 1]].contiguous())
-    size = (int(seen.shape[1]), int(seen.shape[2]))
+    drawn_vertices = torch.zeros(moved.shape[1], dtype=torch.bool, device=moved.device)
+    drawn_vertices[part.triangles.flatten().long()] = True
+    corner, size = _window(moved[:, drawn_vertices, :2], (int(seen.shape[1]), int(seen.shape[2])))
+    moved[..., 0] -= corner[1]
+    moved[..., 1] -= corner[0]
     drawn = rasterize(moved, part.triangles, size, part.cameras.perspective)
     source_map, share = launch_mirrored_map(drawn, part, moved, shown_xy)
-    return Mirrored(rows, source_map, share, seen[rows] & (share > 0.0))
+    mirrored = Mirrored(rows, corner, source_map, share, share > 0.0)
+    return replace(mirrored, both=mirrored.both & mirrored.window(seen)[rows])
+
+
+def _window(points: torch.Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Corner (top, left) and size of the least window of pictures of `size` that holds all points (N, P, 2) px; at
+    least one pixel."""
+    low = points.amin(dim=(0, 1)).floor().int().tolist()
+    high = points.amax(dim=(0, 1)).ceil().int().tolist()
+    left, top = (min(max(place, 0), side - 1) for place, side in zip(low, size[::-1], strict=True))
+    right, bottom = (min(max(place, 1), side) for place, side in zip(high, size[::-1], strict=True))
+    return (top, left), (max(bottom - top, 1), max(right - left, 1))
 
 
 def _moved_in_plane(points: torch.Tensor, similarity: Similarity | None) -> torch.Tensor:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from synthgen.asset_io.catalogue import AssetRecord
 from synthgen.core.check_limits import worst_checks
 from synthgen.core.conventions import BLOCK
-from synthgen.core.errors import UsageError
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.derived import derive_labels, template_arrays
 from synthgen.dataset.layout import flow_pairs, frame_prefix
@@ -27,7 +26,8 @@ from synthgen.motion.short_video import Clip, ClipOptions, FittedPhoto, expose_f
 from synthgen.motion.turn import turned_depth_shift
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import HeadAssets, open_head_assets
-from synthgen.render.frame import check_finite, one_thread
+from synthgen.render.device import check_device, rendering
+from synthgen.render.frame import check_finite
 from synthgen.render.heads import evaluate_vertices
 from synthgen.render.labelling import Arrays, label_view
 from synthgen.render.pair import view_geometry
@@ -57,14 +57,14 @@ class Renderer:
         """The samples of a block with the labels called `names` (without frame prefixes and numbers)."""
         rows = np.arange(block * BLOCK, (block + 1) * BLOCK) % len(self.source.fittings)
         fittings = self.source.fittings
-        with one_thread():
+        with rendering(self.recipe.size):
             # The product of a whole block, whatever its samples are needed for; the rest clip by clip.
             vertices = evaluate_vertices((fittings.identity[rows], fittings.expression[rows]), self.assets.tensors)
         return ClipBlock(self, block, tuple(names), vertices)
 
     def clip(self, index: int, vertices: torch.Tensor, names: Sequence[str]) -> Sample:
         """Clip `index`; vertices: (1, V, 3) float32 mm, of its head. Raises AssetError for a photo that is no use."""
-        with one_thread():
+        with rendering(self.recipe.size):
             sample = self._render(index, index % len(self.source.fittings), vertices, names)
         check_finite(sample)
         return sample
@@ -211,8 +211,7 @@ def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True
 
     check_assets: look at every photo's header first. Raises AssetError, ModelError, UsageError.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("device cuda: this machine has no usable CUDA device; use --device cpu or auto")
+    check_device(device)
     assets = open_head_assets(recipe.model, device)
     return Renderer(recipe, open_photos(recipe, assets.model, check_assets), assets)
 

@@ -3,6 +3,7 @@
 import torch
 import warp as wp
 
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -57,7 +58,7 @@ def launch_motion_blur(picture: torch.Tensor, along: torch.Tensor) -> torch.Tens
     """(N, H, W, 3) uint8 from (N, H, W, 3) float32 8-bit levels and (N, H, W, 2) float32 px."""
     start_warp()
     count, height, width = picture.shape[:3]
-    span = 1 if picture.is_cuda else width
+    span = 1 if takes_cuda_kernels(picture) else width
     blurred = torch.empty(picture.shape, dtype=torch.uint8, device=picture.device)
     wp.launch(
         blur_along_motion,

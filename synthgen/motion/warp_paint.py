@@ -17,7 +17,7 @@ ABRUPT = wp.constant(3.0)  # and than this times those of the pixels before and 
 ALONG = wp.constant(4)
 SOFT = wp.constant(1.5)  # px, width of an edge in the new picture: photos have no sharper ones
 # Where the photo is stretched more than this, relative to the other direction, it is softened in the other direction.
-STREAKED = wp.constant(2.0)
+STREAKED = wp.constant(2.2)
 MOST_STREAKED = wp.constant(8.0)
 TAPS = wp.constant(2)  # each way
 
@@ -141,19 +141,20 @@ def mix_mirrored(
     source_map: wp.array3d(dtype=wp.vec2),  # type: ignore[valid-type]
     share: wp.array3d(dtype=wp.float32),  # type: ignore[valid-type]
     light: wp.array3d(dtype=wp.vec4),  # type: ignore[valid-type]
+    corner: wp.vec2i,
     sampled: wp.array3d(dtype=wp.vec3ub),  # type: ignore[valid-type]
 ):
-    """Pictures rows[m] of `sampled` with their shares (M, H, W) of what source_map (M, H, W) shows, in new light.
+    """Pictures rows[m] of `sampled` with their shares (M, h, w) of what source_map (M, h, w) shows, in new light.
 
-    light: (M, C, C), three differences of colour and the brightness of what they belong to: darker things, such as
-    hair, take less of them. One thread works on a row.
+    corner: row and column of that window; light: (M, C, C), three differences of colour and the brightness of what they
+    belong to: darker things, such as hair, take less of them. One thread works on a row.
     """
     m, row = wp.tid()
     n = int(rows[m])
     photo = pixels[n]
     places = source_map[m]
     shares = share[m][row]
-    line = sampled[n][row]
+    line = sampled[n][corner[0] + row]
     cells_x = float(light.shape[2]) / float(share.shape[2])
     cells_y = float(light.shape[1]) / float(share.shape[1])
     for column in range(share.shape[2]):
@@ -169,8 +170,8 @@ def mix_mirrored(
             other = colour + bright * wp.vec3(there[0], there[1], there[2])
             for channel in range(3):
                 other[channel] = wp.clamp(other[channel], 0.0, 255.0)
-            own = colour_of(line[column])
-            line[column] = pixel_of(own + much * (other - own))
+            own = colour_of(line[corner[1] + column])
+            line[corner[1] + column] = pixel_of(own + much * (other - own))
 
 
 @wp.func
@@ -326,6 +327,7 @@ def launch_mix_mirrored(pixels: torch.Tensor, mirrored: Any, light: torch.Tensor
         wp.from_torch(mirrored.source_map, dtype=wp.vec2),
         wp.from_torch(mirrored.share),
         wp.from_torch(light.contiguous(), dtype=wp.vec4),
+        wp.vec2i(*mirrored.corner),
         wp.from_torch(sampled, dtype=wp.vec3ub),
     ]
     dim = tuple(mirrored.share.shape[:2])

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from synthgen.motion.anchors import BEHIND_HEAD_MM
 from synthgen.raster.fragments import Fragments
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
 
 # A pixel is invented where turning stretches the photo to more than four times its area, or
 MOST_STRETCH = 4.0
-STRETCHED = 1.6  # times its area: from here on skin may show streaks (warp_paint)
+STRETCHED = 2.0  # times its area: from here on skin may show streaks (warp_paint)
 # A surface point is hidden in the photo when this much, mm, behind all of the head's four nearest pixels: half a pixel
 # of a surface seen at 80 degrees, at 2 px/mm.
 HIDDEN_MM = 1.5
@@ -177,7 +178,7 @@ def launch_source_map(
     scale: (N,), by which the pictures were enlarged after the turn, which is no stretching of the surface."""
     start_warp()
     count, height, width = fragments.triangle_id.shape
-    span = 1 if moved.is_cuda else width
+    span = 1 if takes_cuda_kernels(moved) else width
     source_map = moved.new_empty((count, height, width, 2))
     invented = torch.empty((count, height, width), dtype=torch.bool, device=moved.device)
     stretched = torch.empty_like(invented)
@@ -205,7 +206,7 @@ def launch_mirrored_map(
     """source_map (N, H, W, 2) float32, NaN where nothing is better seen than its mirror image, and share (N, H, W)."""
     start_warp()
     count, height, width = fragments.triangle_id.shape
-    span = 1 if moved.is_cuda else width
+    span = 1 if takes_cuda_kernels(moved) else width
     source_map = moved.new_full((count, height, width, 2), float("nan"))
     share = moved.new_zeros((count, height, width))
     wp.launch(

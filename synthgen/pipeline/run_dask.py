@@ -343,6 +343,8 @@ def _started(cluster: ClusterSpec, budget: FailureBudget, workers: int) -> Any:
             "distributed.scheduler.allowed-failures": budget.deaths - 1,
             "distributed.nanny.pre-spawn-environ.NUMEXPR_NUM_THREADS": 1,
             "distributed.deploy.lost-worker-timeout": "3s",
+            # Of the dashboard: 100,000 by default, which grow to 50 MB in the driver.
+            "distributed.scheduler.dashboard.tasks.task-stream-length": 10_000,
         }
     )
     security = _security(cluster)

@@ -152,8 +152,12 @@ def _check_sample(dataset: Dataset, codec: SampleCodec, position: int) -> Iterat
         meta = decode_meta(members[-1])
         if meta["index"] != sample:
             yield f"{where} calls itself {meta['index']}"
-        for name, values, _ in codec.decode_values(members):
-            if label_of(name).name == "triangle_id":
+        for name, values, pixels in codec.decode_values(members):
+            spec = label_of(name)
+            # Under a mask, and where a label has no empty value, every number says something.
+            if values.dtype.kind == "f" and (pixels is not None or not spec.empty) and not np.isfinite(values).all():
+                yield f"{where}, {name}: a number is not finite"
+            if spec.name == "triangle_id":
                 lowest, highest = int(values.min(initial=-1)), int(values.max(initial=-1))
                 if lowest < -1 or highest >= dataset.template.label_count:
                     yield f"{where}, {name}: id {highest} is not a label-carrying triangle"

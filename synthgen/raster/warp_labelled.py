@@ -4,6 +4,7 @@ import torch
 import warp as wp
 
 from synthgen.raster.fragments import Fragments
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -57,7 +58,7 @@ def launch_label_surface(
     """Empty what carries no labels and fill `smooth`, from checked input; normals: per vertex, and how they turn."""
     start_warp()
     count, height, width = fragments.triangle_id.shape
-    span = 1 if fragments.triangle_id.is_cuda else width
+    span = 1 if takes_cuda_kernels(fragments.triangle_id) else width
     wp.launch(
         label_surface,
         dim=(count, height, width // span),

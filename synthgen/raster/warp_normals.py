@@ -4,6 +4,7 @@ sums in the same order by adding each triangle to its corners."""
 import torch
 import warp as wp
 
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -72,7 +73,7 @@ def launch_vertex_normals(
     normals = torch.zeros_like(vertices)
     mesh = [wp.from_torch(vertices.detach(), dtype=wp.vec3), wp.from_torch(triangles, dtype=wp.vec3i)]
     out = wp.from_torch(normals, dtype=wp.vec3)
-    if vertices.is_cuda or per_vertex:
+    if takes_cuda_kernels(vertices) or per_vertex:
         around = [wp.from_torch(offset), wp.from_torch(incident)]
         wp.launch(gather_normals, dim=normals.shape[:2], inputs=[*mesh, *around, out], device=device)
     else:

@@ -5,6 +5,7 @@ import torch
 import warp as wp
 
 from synthgen.geometry.camera import Cameras, camera_from_world
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -45,7 +46,7 @@ def launch_pose_and_project(cameras: Cameras, vertices: torch.Tensor) -> tuple[t
     start_warp()
     posed, image = torch.empty_like(vertices), torch.empty_like(vertices)
     count, vertex_count = vertices.shape[:2]
-    span = 1 if vertices.is_cuda else SPAN
+    span = 1 if takes_cuda_kernels(vertices) else SPAN
     wp.launch(
         pose_and_project,
         dim=(count, -(-vertex_count // span)),

@@ -10,6 +10,7 @@ import torch
 import warp as wp
 
 from synthgen.raster.fragments import Fragments, FrontTriangles, tile_shift
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 
 wp.set_module_options(EXACT_FLOATS)
@@ -366,7 +367,7 @@ def launch_rasterize(
         wp.from_torch(fragments.depth),
     ]
     device = wp.device_from_torch(place)
-    if place.type == "cuda" or per_triangle:
+    if takes_cuda_kernels(vertices_image) or per_triangle:
         keys = wp.from_torch(torch.full(shape, -1, dtype=torch.int64, device=place), dtype=wp.uint64)
         wp.launch(draw_triangle, dim=(count, len(triangles)), inputs=[*mesh, near, keys], device=device)
         wp.launch(unpack, dim=shape, inputs=[keys, planes[0]], device=device)

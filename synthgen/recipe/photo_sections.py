@@ -63,14 +63,16 @@ class Profile(Section):
     """Views of each photo with its head turned (300W-LP's face profiling): one sample per pitch, yaw and flip.
 
     yaw_deg, pitch_deg: the head's angles afterwards; relative: added to those of the photo instead; flip: each view
-    also mirrored. A side of the head that the photo hides and a view shows is the other side, mirrored and lit like its
-    own: `source_map` points there, `invented_mask` marks it.
+    also mirrored; mirror_hidden: a side of the head that the photo hides and a view shows is the other side, mirrored
+    and lit like its own (`source_map` points there, `invented_mask` marks it), instead of the little that is seen of
+    it, stretched.
     """
 
     yaw_deg: Turns = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0)
     pitch_deg: Turns | None = None
     relative: Flag = False
     flip: Flag = False
+    mirror_hidden: Flag = True
 
     @property
     def views(self) -> int:

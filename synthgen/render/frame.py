@@ -1,22 +1,21 @@
 """Recipe -> samples: scenes are sampled, rendered and labelled in blocks of 32 by absolute index."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from synthgen.asset_io.catalogue import AssetRecord
 from synthgen.core.conventions import BLOCK
-from synthgen.core.errors import LabelError, UsageError
+from synthgen.core.errors import LabelError
 from synthgen.core.label_spec import LABELS
 from synthgen.dataset.derived import derive_labels, template_arrays
 from synthgen.dataset.layout import label_of
 from synthgen.dataset.sample import Sample
 from synthgen.recipe.schema import Recipe
 from synthgen.render.assets import RenderAssets, open_assets
+from synthgen.render.device import check_device, rendering
 from synthgen.render.labelling import Arrays, Labelled, label_view
 from synthgen.render.pair import label_pair
 from synthgen.render.parameters import scene_parameters
@@ -43,16 +42,22 @@ class Renderer:
 
     def render(self, block: int, names: Sequence[str]) -> list[Sample]:
         """The samples of a block with the labels called `names` (pairs: without view prefix)."""
-        with one_thread():
+        with rendering(self.recipe.size):
             return self._render(block, names)
 
-    def _render(self, block: int, names: Sequence[str]) -> list[Sample]:
+    def views(self, block: int, names: Sequence[str]) -> tuple[list[tuple[SceneParams, ...]], list[View]]:
+        """The scenes of a block's 32 samples, a tuple of pictures each, and the views that they make, one per picture
+        of a sample, with what the labels `names` need."""
         indices = range(block * BLOCK, (block + 1) * BLOCK)
         drawn = (sample_scene(self.recipe, self.assets.model, self.assets.box, index) for index in indices)
         scenes = [tuple(usable_scene(view, self.assets) for view in views) for views in drawn]
         keep_layers = any(name in INTRINSIC_LAYERS for name in names)
         options = ViewOptions(self.recipe.sensor.supersampling, keep_layers, self.recipe.other_faces == "label")
-        views = [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
+        return scenes, [render_view(view_scenes, self.assets, options) for view_scenes in zip(*scenes, strict=True)]
+
+    def _render(self, block: int, names: Sequence[str]) -> list[Sample]:
+        indices = range(block * BLOCK, (block + 1) * BLOCK)
+        scenes, views = self.views(block, names)
         labelled = [label_view(view, self.assets, names) for view in views]
         joined = labelled[0] if len(views) == 1 else self._join_pair(views, labelled, names)
         parameters = self._parameters(scenes, labelled)
@@ -112,20 +117,8 @@ def open_renderer(recipe: Recipe, device: str = "cpu", check_assets: bool = True
 
     check_assets: look at every picture's header first. Raises AssetError, ModelError, UsageError.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("device cuda: this machine has no usable CUDA device; use --device cpu or auto")
+    check_device(device)
     return Renderer(recipe, open_assets(recipe, device, check_assets))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread: with more, matrix products may differ in the last bits, and so would the bytes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:

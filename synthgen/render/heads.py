@@ -11,6 +11,7 @@ from synthgen.core.errors import LabelError
 from synthgen.geometry.camera import Cameras
 from synthgen.geometry.rotation import rotation_from_euler
 from synthgen.morphable.model import MorphableModel
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.sampling.placement import FaceBox
 from synthgen.sampling.scene import FaceParams, SceneParams
 
@@ -77,7 +78,7 @@ def pose_heads(scenes: Sequence[SceneParams], tensors: ModelTensors, box: FaceBo
 
 
 def check_vertices(heads: Heads, scenes: Sequence[SceneParams]) -> None:
-    """Raises LabelError, naming the sample, when a head has a vertex that is not finite, before anything is drawn.
+    """Raises LabelError, naming the sample, when a head has a vertex that is not finite.
 
     A sum tells: it is not finite when one of its terms is not.
     """
@@ -101,7 +102,7 @@ def evaluate_vertices(coefficients: tuple[np.ndarray, np.ndarray], tensors: Mode
     """
     joined = torch.from_numpy(np.concatenate(coefficients, axis=1).astype(np.float32)).to(tensors.mean.device)
     vertices = torch.empty((len(joined), len(tensors.mean)), device=tensors.mean.device)
-    width = len(tensors.mean) if vertices.is_cuda else COLUMNS_AT_ONCE
+    width = len(tensors.mean) if takes_cuda_kernels(vertices) else COLUMNS_AT_ONCE
     for first in range(0, len(tensors.mean), width):
         part = slice(first, first + width)
         torch.addmm(tensors.mean[part], joined, tensors.basis[:, part], out=vertices[:, part])

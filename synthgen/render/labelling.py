@@ -39,7 +39,12 @@ def label_view(view: View, assets: HeadAssets, names: Collection[str]) -> Labell
 
 
 def pixel_arrays(view: View) -> Arrays:
-    """The planes (N, H, W, ...)."""
+    """The planes (N, H, W, ...) in the memory of the host."""
+    return {name: plane.cpu().numpy() for name, plane in pixel_planes(view).items()}
+
+
+def pixel_planes(view: View) -> dict[str, torch.Tensor]:
+    """The planes (N, H, W, ...) where they were made."""
     faces = view.faces
     planes = {
         "image": view.image,
@@ -53,7 +58,7 @@ def pixel_arrays(view: View) -> Arrays:
     }
     if faces.albedo is not None and faces.shading is not None:
         planes |= {"albedo": faces.albedo, "shading": faces.shading}
-    return {name: plane.cpu().numpy() for name, plane in planes.items()}
+    return planes
 
 
 def landmark_arrays(view: View, assets: HeadAssets) -> Arrays:

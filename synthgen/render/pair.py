@@ -26,20 +26,28 @@ def label_pair(source: View, target: View, assets: HeadAssets, section: Flow) ->
 
     section: `exact` (DESIGN, flow) or `nearest_uv` (dfc section 3.3) with its threshold.
     """
-    match = _match_exactly if section.method == "exact" else _match_by_uv
-    flow, code = match(source, target, assets, section)
-    flow_backward, code_backward = match(target, source, assets, section)
+    planes = match_pair(source, target, assets, section)
+    flow, code, flow_backward = planes["flow"], planes["matchability"], planes["flow_backward"]
     both = torch.arange(len(flow), device=flow.device)
     labels = FlowLabels(flow, code, flow_backward, both, both, uv_threshold(section))
     columns = flow_checks(labels, source.faces.fragments, target.faces.fragments, assets.tensors.uv)
-    arrays = {
-        "flow": flow.cpu().numpy(),
-        "flow_backward": flow_backward.cpu().numpy(),
-        "matchability": code.cpu().numpy(),
-        "matchability_backward": code_backward.cpu().numpy(),
-    }
+    arrays: Arrays = {name: plane.cpu().numpy() for name, plane in planes.items()}
     columns["matchable_share"] = np.array([matchable_share(codes) for codes in arrays["matchability"]])
     return arrays, check_rows(columns)
+
+
+def match_pair(source: View, target: View, assets: HeadAssets, section: Flow) -> dict[str, torch.Tensor]:
+    """flow, flow_backward (N, H, W, 2) float32 and matchability, matchability_backward (N, H, W) uint8, where the views
+    are; see `label_pair`."""
+    match = _match_exactly if section.method == "exact" else _match_by_uv
+    flow, code = match(source, target, assets, section)
+    flow_backward, code_backward = match(target, source, assets, section)
+    return {
+        "flow": flow,
+        "flow_backward": flow_backward,
+        "matchability": code,
+        "matchability_backward": code_backward,
+    }
 
 
 def uv_threshold(section: Flow) -> float | None:

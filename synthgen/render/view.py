@@ -60,7 +60,6 @@ class ViewOptions:
 def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: ViewOptions) -> View:
     """The pictures of N scenes of equal size and camera kind, with fragments, normals and masks."""
     heads = pose_heads(scenes, assets.tensors, assets.box)
-    check_vertices(heads, scenes)
     size = scenes[0].size
     geometry = HeadGeometry(
         assets.tensors.triangles,
@@ -80,6 +79,8 @@ def render_view(scenes: Sequence[SceneParams], assets: RenderAssets, options: Vi
     first_face = torch.from_numpy(heads.first_face.astype(np.int32)).to(colour.device)
     layers = PictureLayers(first_face, colour, background, occluder, occluder_mask)
     image = develop_pictures(layers, _sensor(scenes, colour.device))
+    # Last, because the answer waits for a GPU; what is not finite was not drawn.
+    check_vertices(heads, scenes)
     return View(heads, fragments, faces, image, occluder_mask, colour=colour)
 
 
@@ -168,4 +169,5 @@ def _sensor(scenes: Sequence[SceneParams], device: torch.device) -> Sensor:
     def tensor(name: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         return torch.tensor([getattr(scene.sensor, name) for scene in scenes], dtype=dtype, device=device)
 
-    return Sensor(tensor("exposure"), tensor("blur"), tensor("noise"), tensor("seed", torch.int32))
+    blurred = any(scene.sensor.blur > 0 for scene in scenes)
+    return Sensor(tensor("exposure"), tensor("blur"), tensor("noise"), tensor("seed", torch.int32), blurred)

@@ -41,7 +41,7 @@ def view_checks(view: View, assets: HeadAssets, arrays: Arrays) -> list[dict[str
     vertices = _of_main_heads(view, view.heads.vertices_camera)
     pixels = pick_pixels(view.faces.face_index == MAIN_FACE)
     sample = sample_surface(view.faces.fragments, pixels, assets.tensors.triangles, vertices)
-    columns = {"coverage": coverage(view.faces.face_index), "drawn_share": _drawn_share(view, assets)}
+    columns = {"coverage": coverage(view.faces.face_index), "drawn_share": view_drawn_share(view, assets)}
     columns |= _surface_checks(sample, lens)
     columns["uv_round_trip_px"] = _uv_round_trip(sample, lens, assets, vertices)
     if view.colour is not None:
@@ -88,7 +88,8 @@ def _uv_round_trip(
     return projection_error(lens, picture, points, sample.centre[some])
 
 
-def _drawn_share(view: View, assets: HeadAssets) -> NDArray[np.float64]:
+def view_drawn_share(view: View, assets: HeadAssets) -> NDArray[np.float64]:
+    """(N,) share of what should be drawn of each main head that is drawn: a blank picture has none (labels.checks)."""
     heads, count = view.heads, assets.model.template.label_count
     return drawn_share(
         _of_main_heads(view, heads.vertices_image),

@@ -26,12 +26,14 @@ class PictureLayers:
 @dataclass(frozen=True)
 class Sensor:
     """exposure: (N,) float32 linear gain; blur: (N,) float32 Gaussian sigma, px; noise: (N,) float32 standard
-    deviation in 8-bit levels; seed: (N,) int32."""
+    deviation in 8-bit levels; seed: (N,) int32. blurred: False promises that all blurs are 0, which asking a GPU for
+    would wait for everything before."""
 
     exposure: torch.Tensor
     blur: torch.Tensor
     noise: torch.Tensor
     seed: torch.Tensor
+    blurred: bool = True
 
 
 def develop_pictures(layers: PictureLayers, sensor: Sensor) -> torch.Tensor:
@@ -41,7 +43,7 @@ def develop_pictures(layers: PictureLayers, sensor: Sensor) -> torch.Tensor:
     device = layers.faces.device
     linear = torch.empty(layers.background.shape, dtype=torch.float32, device=device)
     launch_composite(layers, sensor, torch.from_numpy(linear_of_byte_table()).to(device), linear)
-    if bool((sensor.blur > 0).any()):
+    if sensor.blurred:
         linear = launch_blur(linear, sensor.blur)
     tables = (torch.from_numpy(normal_quantiles()).to(device), torch.from_numpy(srgb_of_linear_table()).to(device))
     image = torch.empty(layers.background.shape, dtype=torch.uint8, device=device)

@@ -3,6 +3,7 @@
 import torch
 import warp as wp
 
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 from synthgen.shading.picture import PictureLayers, Sensor
 
@@ -140,9 +141,9 @@ def develop(
 
 
 def _rows(picture: torch.Tensor) -> tuple[tuple[int, int, int], int]:
-    """Launch size and pixels per thread: a whole row on the CPU, where starting a thread costs 25 ns; one on CUDA."""
+    """Launch size and pixels per thread: a whole row on the CPU, one on CUDA."""
     count, height, width = picture.shape[:3]
-    span = 1 if picture.is_cuda else width
+    span = 1 if takes_cuda_kernels(picture) else width
     return (count, height, width // span), span
 
 

@@ -8,6 +8,7 @@ import torch
 import warp as wp
 
 from synthgen.raster.fragments import Fragments
+from synthgen.raster.kernel_choice import takes_cuda_kernels
 from synthgen.raster.warp_start import EXACT_FLOATS, start_warp
 from synthgen.shading.surface import LAYERS, ChartLayers, HeadAlbedo, HeadGeometry, Surface
 from synthgen.shading.transfer import MOST_ABSORBANCE, STEPS_PER_ABSORBANCE
@@ -257,7 +258,7 @@ def launch_shade_surface(
     planes.shading = wp.from_torch(surface.shading, dtype=wp.vec3)
     planes.keep_layers = surface.albedo is not None and surface.albedo.numel() > 0
     count, height, width = fragments.triangle_id.shape
-    span = 1 if fragments.triangle_id.is_cuda else width
+    span = 1 if takes_cuda_kernels(fragments.triangle_id) else width
     wp.launch(
         shade_surface,
         dim=(count, height, width // span),

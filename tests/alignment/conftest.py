@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.rendered_heads import RenderedHeads, landmark_options, render_heads
+from synthgen.alignment.photometric_model import PhotometricModel, open_photometric_model
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.model_file import load_model
 from synthgen.morphable.procedural.build import build_procedural_model
@@ -28,3 +30,13 @@ def any_model(request: pytest.FixtureRequest) -> MorphableModel:
 def dense() -> DensePhotos:
     """Twelve built-in heads up to 45 degrees of yaw before perspective cameras, with exact flow."""
     return draw_dense(np.linspace(-45.0, 45.0, 12), seed=1)
+
+
+@pytest.fixture(scope="session")
+def photometric(builtin: MorphableModel) -> PhotometricModel:
+    return open_photometric_model(builtin, landmark_options())
+
+
+@pytest.fixture(scope="session")
+def rendered() -> RenderedHeads:
+    return render_heads(8)[0]

@@ -15,11 +15,13 @@ EXPORTED = {
     "GenerateOptions",
     "IterableFaces",
     "MapFaces",
+    "StreamPlan",
     "__version__",
     "generate",
     "load_recipe",
     "open_dataset",
     "render_sample",
+    "torch_stream",
     "verify",
 }
 HEAVY = ("torch", "warp", "numpy", "scipy", "pyarrow", "PIL", "yaml", "pycocotools")

@@ -8,6 +8,8 @@ from scipy.spatial import cKDTree
 
 from synthgen.cli.profile import parse_angles
 from synthgen.core.errors import UsageError
+from synthgen.dataset.index import shard_file
+from synthgen.dataset.reader import open_dataset
 from synthgen.fittings import ground_truth
 from synthgen.fittings.fitting import FittingSet
 from synthgen.fittings.fitting_file import save_fittings
@@ -27,6 +29,8 @@ from synthgen.motion.profile import (
     view_targets,
 )
 from synthgen.motion.profile_samples import open_renderer, photo_points
+from synthgen.pipeline.repair import repair
+from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.photo_sections import Profile
 from synthgen.recipe.schema import Recipe
 from synthgen.render.photo import Photos
@@ -168,6 +172,33 @@ def test_samples_are_views_with_the_labels_of_their_pose(recipe_of):
     # The second photo's ignored box stays in its corner.
     assert samples[6].arrays["ignore_mask"][5, 5]
     assert not samples[0].arrays["ignore_mask"].any()
+
+
+def test_hidden_sides_are_mirrored_unless_the_recipe_says_no(recipe_of):
+    """The second photo looks 30 degrees to image left."""
+    views = {"yaw_deg": [-40, 40], "mirror_hidden": False}
+    plain, filled = (open_renderer(recipe_of(profile=views | {"mirror_hidden": mirror}))(0) for mirror in (False, True))
+    towards, away = (plain[n].arrays["invented_mask"] ^ filled[n].arrays["invented_mask"] for n in (2, 3))
+    assert not towards.any() and away.any()
+    assert np.array_equal(plain[2].arrays["image"], filled[2].arrays["image"])
+    # What is mirrored is invented, and the labels stay.
+    assert not (away & plain[3].arrays["invented_mask"]).any()
+    assert np.array_equal(plain[3].arrays["uv"], filled[3].arrays["uv"], equal_nan=True)
+
+
+def test_the_bytes_do_not_depend_on_shards_nor_on_a_repair(recipe_of, tmp_path):
+    """Views that share a batch share the window in which the light of mirrored sides is compared: batches are fixed."""
+    views = {"yaw_deg": [-50, -20, 10, 40, 70], "pitch_deg": [-10, 10]}
+    members = []
+    for shard_size in (3, 20):
+        folder = tmp_path / str(shard_size)
+        recipe = recipe_of(profile=views, shard_size=shard_size)
+        generate(recipe, folder, GenerateOptions(count=20, workers=0))
+        members.append([open_dataset(folder).members(n) for n in range(20)])
+    assert members[0] == members[1]
+    (tmp_path / "3" / shard_file(4)).unlink()
+    repair(tmp_path / "3", GenerateOptions(workers=0))
+    assert [open_dataset(tmp_path / "3").members(n) for n in range(12, 15)] == members[1][12:15]
 
 
 def test_the_photos_own_pose_gives_the_photo_and_its_labels(recipe_of):

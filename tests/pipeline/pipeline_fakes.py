@@ -43,6 +43,20 @@ def open_plain(recipe: Any, device: str, check_assets: bool = True) -> FakeRende
     return FakeRenderer(recipe)
 
 
+class _NotFinite(FakeRenderer):
+    """Sample 30 has a landmark at infinity, as a renderer with a bug and without our checks might."""
+
+    def __call__(self, block: int) -> list[Sample]:
+        samples = super().__call__(block)
+        if block == 0:
+            samples[30].arrays["landmarks_2d"][5, 1] = np.inf
+        return samples
+
+
+def open_not_finite(recipe: Any, device: str, check_assets: bool = True) -> FakeRenderer:
+    return _NotFinite(recipe)
+
+
 class _Dying(FakeRenderer):
     def __init__(self, recipe: Any, marks: Path, always: bool) -> None:
         super().__init__(recipe)

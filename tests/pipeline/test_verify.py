@@ -68,6 +68,14 @@ def test_only_deep_finds_flipped_payload(copy: Path) -> None:
     assert "sample 24, member 000000024.labels.zst is damaged" in problems[1]
 
 
+def test_deep_finds_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    recipe = parse_recipe(TEXT.format(kind="images"), "t")
+    generate(recipe, tmp_path / "out", GenerateOptions(workers=0, factory="pipeline_fakes:open_not_finite"))
+    assert verify(tmp_path / "out").sound
+    (problem,) = verify(tmp_path / "out", deep=True).problems
+    assert problem.endswith("sample 30, landmarks_2d: a number is not finite")
+
+
 @pytest.mark.parametrize("place", [0, 5, 150, 300])
 def test_deep_finds_damage_in_tar_headers(copy: Path, place: int) -> None:
     """Our reader does not look at headers, other tools do."""
