@@ -75,7 +75,9 @@ class IterableFaces(IterableDataset[Any]):
     state of training is (epoch, position), and goes on with any number of ranks and workers.
 
     source, transform, matchability, labels: as for `MapFaces`; rank, world_size: None takes those of torch.distributed
-    when it is initialised, else 0 of 1.
+    when it is initialised, else 0 of 1. chosen: positions of the samples to take, some perhaps repeatedly, instead of
+    all; then the order mixes all of them. positions: give `transform` the sample's position in the dataset among its
+    arrays, as `position`.
     """
 
     def __init__(
@@ -86,12 +88,17 @@ class IterableFaces(IterableDataset[Any]):
         transform: Transform = to_tensors,
         matchability: Policy | None = None,
         labels: Collection[str] | None = None,
+        positions: bool = False,
+        chosen: NDArray[np.integer] | None = None,
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
         self.dataset = _open(source, matchability, labels)
         self.options = options or StreamOptions()
         self._transform = transform
+        self._positions = positions
+        self._chosen = chosen
+        self._count = len(self.dataset) if chosen is None else len(chosen)
         self._rank, self._world_size = _place(rank, world_size)
         if self.options.batch_size < 1 or self.options.window < 1:
             raise UsageError(f"batch_size and window must be at least 1: {self.options}")
@@ -108,14 +115,17 @@ class IterableFaces(IterableDataset[Any]):
         """The items of this rank and loader worker, from the current position to the end of the epoch."""
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
+        sizes = self.dataset.shard_sizes if self._chosen is None else [self._count]
         order = EpochOrder(
-            self.dataset.shard_sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle
+            sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle
         )
         start, stop = self._span()
         batch, ranks = self.options.batch_size, self._world_size
         for step in range(start + worker * batch * ranks, stop, workers * batch * ranks):
             for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
-                yield self._transform(self.dataset[order[position]])
+                number = order[position] if self._chosen is None else int(self._chosen[order[position]])
+                place = {"position": np.array(number)} if self._positions else {}
+                yield self._transform(self.dataset[number] | place)
 
     @property
     def epoch(self) -> int:
@@ -135,14 +145,14 @@ class IterableFaces(IterableDataset[Any]):
         position = int(self._state[_POSITION]) + batches * self.options.batch_size * self._world_size
         return {
             "epoch": self.epoch,
-            "position": min(position, len(self.dataset)),
+            "position": min(position, self._count),
             "seed": self.options.seed,
-            "samples": len(self.dataset),
+            "samples": self._count,
         }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on from a state. Raises UsageError when it belongs to another order or dataset."""
-        expected = {"seed": self.options.seed, "samples": len(self.dataset)}
+        expected = {"seed": self.options.seed, "samples": self._count}
         found = {name: state.get(name) for name in expected}
         if found != expected:
             raise UsageError(f"the saved state is of another stream: it has {found}, this one {expected}")
@@ -151,7 +161,7 @@ class IterableFaces(IterableDataset[Any]):
 
     def _span(self) -> tuple[int, int]:
         """First position and end of what is left of the epoch."""
-        start, stop = int(self._state[_POSITION]), len(self.dataset)
+        start, stop = int(self._state[_POSITION]), self._count
         if self.options.ending == "drop":
             step = self.options.batch_size * self._world_size
             stop = start + (stop - start) // step * step
