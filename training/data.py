@@ -90,13 +90,18 @@ class TrainingData:
             raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {batch_size}")
         self._parts, self._local = layout.parts, batch_size // shares
         self._items = AugmentedItems(method, seed)
-        options = StreamOptions(seed, True, layout.window, batch_size // layout.world_size, "drop")
+        options = StreamOptions(
+            seed,
+            window=layout.window,
+            batch_size=batch_size // layout.world_size,
+            ending="drop",
+            chosen=None if chosen is None else tuple(chosen.tolist()),
+            positions=True,
+        )
         self.stream = IterableFaces(
             self.dataset,
             options,
             transform=self._items,
-            positions=True,
-            chosen=chosen,
             rank=layout.rank,
             world_size=layout.world_size,
         )

@@ -57,7 +57,9 @@ class StreamOptions:
     seed: of the order; shuffle: False keeps the order of the dataset; window: shards that are mixed at a time;
     batch_size: of the loader of each rank, so that the batches of a step together hold the same samples for any number
     of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
-    ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many).
+    ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many); chosen: positions of the samples to
+    take, some perhaps repeatedly, instead of all, and then all of them are mixed; positions: give `transform` each
+    sample's position in the dataset among its arrays, as `position`.
     """
 
     seed: int = 0
@@ -65,6 +67,8 @@ class StreamOptions:
     window: int = 16
     batch_size: int = 1
     ending: Literal["keep", "drop"] = "keep"
+    chosen: tuple[int, ...] | None = None
+    positions: bool = False
 
 
 class IterableFaces(IterableDataset[Any]):
@@ -75,9 +79,7 @@ class IterableFaces(IterableDataset[Any]):
     state of training is (epoch, position), and goes on with any number of ranks and workers.
 
     source, transform, matchability, labels: as for `MapFaces`; rank, world_size: None takes those of torch.distributed
-    when it is initialised, else 0 of 1. chosen: positions of the samples to take, some perhaps repeatedly, instead of
-    all; then the order mixes all of them. positions: give `transform` the sample's position in the dataset among its
-    arrays, as `position`.
+    when it is initialised, else 0 of 1.
     """
 
     def __init__(
@@ -88,16 +90,13 @@ class IterableFaces(IterableDataset[Any]):
         transform: Transform = to_tensors,
         matchability: Policy | None = None,
         labels: Collection[str] | None = None,
-        positions: bool = False,
-        chosen: NDArray[np.integer] | None = None,
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
         self.dataset = _open(source, matchability, labels)
         self.options = options or StreamOptions()
         self._transform = transform
-        self._positions = positions
-        self._chosen = chosen
+        chosen = self.options.chosen
         self._count = len(self.dataset) if chosen is None else len(chosen)
         self._rank, self._world_size = _place(rank, world_size)
         if self.options.batch_size < 1 or self.options.window < 1:
@@ -115,16 +114,15 @@ class IterableFaces(IterableDataset[Any]):
         """The items of this rank and loader worker, from the current position to the end of the epoch."""
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
-        sizes = self.dataset.shard_sizes if self._chosen is None else [self._count]
-        order = EpochOrder(
-            sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle
-        )
+        chosen = self.options.chosen
+        sizes = self.dataset.shard_sizes if chosen is None else [self._count]
+        order = EpochOrder(sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle)
         start, stop = self._span()
         batch, ranks = self.options.batch_size, self._world_size
         for step in range(start + worker * batch * ranks, stop, workers * batch * ranks):
             for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
-                number = order[position] if self._chosen is None else int(self._chosen[order[position]])
-                place = {"position": np.array(number)} if self._positions else {}
+                number = order[position] if chosen is None else chosen[order[position]]
+                place = {"position": np.array(number)} if self.options.positions else {}
                 yield self._transform(self.dataset[number] | place)
 
     @property
