@@ -57,7 +57,9 @@ class StreamOptions:
     seed: of the order; shuffle: False keeps the order of the dataset; window: shards that are mixed at a time;
     batch_size: of the loader of each rank, so that the batches of a step together hold the same samples for any number
     of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
-    ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many).
+    ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many); chosen: positions of the samples to
+    take, some perhaps repeatedly, instead of all, and then all of them are mixed; positions: give `transform` each
+    sample's position in the dataset among its arrays, as `position`.
     """
 
     seed: int = 0
@@ -65,6 +67,8 @@ class StreamOptions:
     window: int = 16
     batch_size: int = 1
     ending: Literal["keep", "drop"] = "keep"
+    chosen: tuple[int, ...] | None = None
+    positions: bool = False
 
 
 class IterableFaces(IterableDataset[Any]):
@@ -92,6 +96,8 @@ class IterableFaces(IterableDataset[Any]):
         self.dataset = _open(source, matchability, labels)
         self.options = options or StreamOptions()
         self._transform = transform
+        chosen = self.options.chosen
+        self._count = len(self.dataset) if chosen is None else len(chosen)
         self._rank, self._world_size = _place(rank, world_size)
         if self.options.batch_size < 1 or self.options.window < 1:
             raise UsageError(f"batch_size and window must be at least 1: {self.options}")
@@ -108,14 +114,16 @@ class IterableFaces(IterableDataset[Any]):
         """The items of this rank and loader worker, from the current position to the end of the epoch."""
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
-        order = EpochOrder(
-            self.dataset.shard_sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle
-        )
+        chosen = self.options.chosen
+        sizes = self.dataset.shard_sizes if chosen is None else [self._count]
+        order = EpochOrder(sizes, self.options.seed, self.epoch, self.options.window, self.options.shuffle)
         start, stop = self._span()
         batch, ranks = self.options.batch_size, self._world_size
         for step in range(start + worker * batch * ranks, stop, workers * batch * ranks):
             for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
-                yield self._transform(self.dataset[order[position]])
+                number = order[position] if chosen is None else chosen[order[position]]
+                place = {"position": np.array(number)} if self.options.positions else {}
+                yield self._transform(self.dataset[number] | place)
 
     @property
     def epoch(self) -> int:
@@ -135,14 +143,14 @@ class IterableFaces(IterableDataset[Any]):
         position = int(self._state[_POSITION]) + batches * self.options.batch_size * self._world_size
         return {
             "epoch": self.epoch,
-            "position": min(position, len(self.dataset)),
+            "position": min(position, self._count),
             "seed": self.options.seed,
-            "samples": len(self.dataset),
+            "samples": self._count,
         }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on from a state. Raises UsageError when it belongs to another order or dataset."""
-        expected = {"seed": self.options.seed, "samples": len(self.dataset)}
+        expected = {"seed": self.options.seed, "samples": self._count}
         found = {name: state.get(name) for name in expected}
         if found != expected:
             raise UsageError(f"the saved state is of another stream: it has {found}, this one {expected}")
@@ -151,7 +159,7 @@ class IterableFaces(IterableDataset[Any]):
 
     def _span(self) -> tuple[int, int]:
         """First position and end of what is left of the epoch."""
-        start, stop = int(self._state[_POSITION]), len(self.dataset)
+        start, stop = int(self._state[_POSITION]), self._count
         if self.options.ending == "drop":
             step = self.options.batch_size * self._world_size
             stop = start + (stop - start) // step * step

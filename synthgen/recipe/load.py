@@ -67,9 +67,14 @@ def parse_recipe(
     return _recipe_from_tree(tree, overrides)
 
 
-def load_section(path: str | Path, schema: type[SectionType]) -> SectionType:
-    """The section in a YAML file that is no recipe, read as strictly. Raises RecipeError as load_recipe does."""
-    tree = _read_file(Path(path))
+def load_section(path: str | Path, schema: type[SectionType], overrides: Sequence[str] = ()) -> SectionType:
+    """The section in a YAML file that is no recipe, read as strictly, with its `extends` parents and overrides.
+
+    Paths inside are left as they are. Raises RecipeError as load_recipe does.
+    """
+    tree = _read_chain(Path(path))
+    for assignment in overrides:
+        tree = merge(tree, override_tree(assignment, parse_yaml))
     try:
         return schema.model_validate(tree.plain())
     except ValidationError as error:

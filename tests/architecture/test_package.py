@@ -83,7 +83,9 @@ def test_every_dependency_has_a_pinned_version() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + [text for name in ("dev", "bfm", "dask", "jobqueue") for text in extras[name]]
+    wanted = project["dependencies"] + [
+        text for name in ("dev", "bfm", "dask", "jobqueue", "training") for text in extras[name]
+    ]
     names = {re.split(r"[<>=\[]", text)[0].strip().lower() for text in wanted} - {"synthgen"}
     assert names <= pinned
     assert "torch==2.13.0" in lines

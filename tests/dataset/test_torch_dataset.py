@@ -157,3 +157,12 @@ def test_states_and_places_that_do_not_fit_are_refused(images_folder: Path, pair
         IterableFaces(images_folder, rank=1)
     with pytest.raises(UsageError, match="at least 1"):
         stream(images_folder, 1, 0, batch=0)
+
+
+def test_chosen_samples_come_as_often_as_they_are_named(images_folder: Path) -> None:
+    options = StreamOptions(seed=1, batch_size=2, chosen=(3, 3, 0, 7, 5), positions=True)
+    stream = IterableFaces(images_folder, options, transform=lambda arrays: int(arrays["position"]))
+    first = list(stream)
+    assert sorted(first) == [0, 3, 3, 5, 7] and len(stream) == 5
+    stream.set_epoch(1)
+    assert sorted(stream) == sorted(first) and stream.state_dict(1)["samples"] == 5

@@ -1,0 +1,116 @@
+"""Batches: every sample once an epoch for any number of devices, and augmentation that belongs to the sample."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from synthgen.core.errors import DatasetError
+from synthgen.dataset.reader import Dataset
+from training.data import Layout, TrainingData
+from training.pose_bins import balanced, mean_of_bin_means, pose_bins, procrustes
+
+
+class Random:
+    """An item is a random number; `chosen` takes some samples repeatedly."""
+
+    name, labels, takes_pairs = "test", ("image",), False
+
+    def __init__(self, some: list[int] | None = None) -> None:
+        self._some = some
+
+    def item(self, arrays: dict[str, Any], random: np.random.Generator | None) -> dict[str, torch.Tensor]:
+        assert random is not None
+        return {"number": torch.tensor(random.random())}
+
+    def chosen(self, dataset: Dataset, seed: int) -> Any:
+        return None if self._some is None else np.array(self._some)
+
+
+def numbers(folder: Path, world: int, workers: int = 0, epochs: int = 2) -> dict[tuple[int, int], float]:
+    """(epoch, sample) -> its random number, over all ranks."""
+    found: dict[tuple[int, int], float] = {}
+    for rank in range(world):
+        data = TrainingData(Random(), str(folder), 3, 4, Layout(rank, world, workers=workers))
+        for step in range(2 * epochs):
+            (batch,) = data.next()
+            for position, number in zip(batch["position"].tolist(), batch["number"].tolist(), strict=True):
+                assert (step // 2, position) not in found
+                found[step // 2, position] = number
+    return found
+
+
+@pytest.mark.parametrize(("world", "workers"), [(2, 0), (4, 0), (1, 2)])
+def test_each_sample_once_an_epoch_with_its_own_random_numbers(faces: Path, world: int, workers: int) -> None:
+    alone = numbers(faces, 1)
+    assert set(alone) == {(epoch, sample) for epoch in range(2) for sample in range(8)}
+    assert len(set(alone.values())) == 16
+    assert numbers(faces, world, workers) == alone
+
+
+def test_going_on_in_the_middle_of_an_epoch(faces: Path) -> None:
+    whole = TrainingData(Random(), str(faces), 3, 4, Layout())
+    seen = [whole.next()[0]["number"].tolist() for _ in range(5)]
+    for stop in range(5):
+        first = TrainingData(Random(), str(faces), 3, 4, Layout())
+        for _ in range(stop):
+            first.next()
+        again = TrainingData(Random(), str(faces), 3, 4, Layout())
+        again.resume(first.state())
+        assert [again.next()[0]["number"].tolist() for _ in range(5 - stop)] == seen[stop:]
+
+
+def test_chosen_samples_alone(faces: Path) -> None:
+    data = TrainingData(Random([1, 1, 5, 6]), str(faces), 3, 2, Layout())
+    positions = [number for _ in range(2) for number in data.next()[0]["position"].tolist()]
+    assert sorted(positions) == [1, 1, 5, 6]
+    with pytest.raises(DatasetError, match="4 samples to train on"):
+        TrainingData(Random([1, 1, 5, 6]), str(faces), 3, 5, Layout())
+
+
+def test_parts_share_a_batch(faces: Path) -> None:
+    data = TrainingData(Random(), str(faces), 3, 4, Layout(parts=2))
+    parts = data.next()
+    assert [len(part["position"]) for part in parts] == [2, 2]
+    assert len({int(number) for part in parts for number in part["position"]}) == 4
+
+
+def shapes_of(yaws: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Five points of a head, turned by yaw, at other places, sizes and rolls in the picture."""
+    random = np.random.default_rng(0)
+    head = np.array([[-30.0, 30, -20], [30, 30, -20], [0, 0, 30], [-20, -30, 0], [20, -30, 0]])
+    flat = []
+    for yaw in yaws:
+        x = head[:, 0] * np.cos(yaw) + head[:, 2] * np.sin(yaw)
+        points = np.stack([x, -head[:, 1]], axis=-1) * random.uniform(0.5, 2.0)
+        angle = random.uniform(-0.3, 0.3)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        flat.append(points @ turn.T + random.uniform(-50, 50, 2))
+    return np.stack(flat)
+
+
+def test_bins_are_poses() -> None:
+    yaws = np.linspace(-1.2, 1.2, 61)
+    bins = pose_bins(shapes_of(yaws), 9)
+    order = bins if bins[0] < bins[-1] else 8 - bins
+    assert set(order) == set(range(9))
+    assert (np.diff(order) >= 0).all()  # from one profile to the other
+
+
+def test_similarities_are_taken_away() -> None:
+    shapes = shapes_of(np.zeros(4))
+    aligned = procrustes(shapes)
+    assert np.abs(aligned - aligned[0]).max() < 1e-9
+
+
+def test_balanced_sets_by_hand() -> None:
+    bins = np.array([0, 0, 0, 0, 1, 1, 2])
+    random = np.random.default_rng(0)
+    assert np.bincount(bins[balanced(bins, "undersample", random)]).tolist() == [1, 1, 1]
+    assert np.bincount(bins[balanced(bins, "replicate", random)]).tolist() == [4, 4, 4]
+    assert balanced(bins, "none", random).tolist() == list(range(7))
+    shapes = np.zeros((7, 1, 2))
+    shapes[:, 0, 0] = [1, 1, 1, 1, 4, 6, 12]
+    assert mean_of_bin_means(shapes, bins).tolist() == [[pytest.approx((1 + 5 + 12) / 3), 0.0]]

@@ -1,0 +1,151 @@
+"""A dataset as batches of a method: the same samples in the same order for any number of devices."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from synthgen.core.errors import DatasetError, UsageError
+from synthgen.dataset.reader import Dataset, open_dataset
+from synthgen.dataset.torch_dataset import IterableFaces, StreamOptions
+from training.method import Batch, Item, Method, check_labels
+
+POSITION = "position"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How batches are divided: `rank` of `world_size` devices, `parts` of a step on each, `workers` that load, `window`
+    shards that are mixed at a time."""
+
+    rank: int = 0
+    world_size: int = 1
+    parts: int = 1
+    workers: int = 0
+    window: int = 16
+
+
+class AugmentedItems:
+    """Arrays of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone."""
+
+    def __init__(self, method: "Reader", seed: int) -> None:
+        self._method = method
+        self._seed = seed
+        self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+
+    def __call__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> Item:
+        """The item, and its position."""
+        position = int(arrays.pop(POSITION))
+        key = np.random.SeedSequence(self._seed, spawn_key=(int(self.epoch), position))
+        random = np.random.Generator(np.random.Philox(key))
+        return {**self._method.item(arrays, random), POSITION: torch.tensor(position)}
+
+
+class PhotosOf:
+    """A method as `TrainingData` sees it when it reads the photos of a stage."""
+
+    takes_pairs = False
+
+    def __init__(self, method: Method) -> None:
+        self.name, self.labels = method.name, ("image", "landmarks_2d")
+        self._method = method
+
+    def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None) -> Item:
+        """What the method takes of a photo."""
+        return self._method.photo_item(arrays, random)
+
+    def chosen(self, dataset: Dataset, seed: int) -> None:
+        """All of them."""
+
+
+class Reader(Protocol):
+    """What `TrainingData` asks a method for."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def takes_pairs(self) -> bool: ...
+    def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None, /) -> Item: ...
+    def chosen(self, dataset: Dataset, seed: int, /) -> "np.ndarray[Any, Any] | None": ...
+
+
+class TrainingData:
+    """Endless batches for one rank, each of `parts` equal parts; `state` is where they stand."""
+
+    def __init__(self, method: Reader, folder: str, seed: int, batch_size: int, layout: Layout) -> None:
+        self.dataset = open_training_dataset(method, folder)
+        chosen = method.chosen(self.dataset, seed)
+        count = len(self.dataset) if chosen is None else len(chosen)
+        shares = layout.world_size * layout.parts
+        if batch_size % shares:
+            raise UsageError(
+                f"batch_size {batch_size} cannot be divided among {layout.world_size} devices of {layout.parts} parts"
+            )
+        if batch_size > count:
+            raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {batch_size}")
+        self._parts, self._local = layout.parts, batch_size // shares
+        self._items = AugmentedItems(method, seed)
+        options = StreamOptions(
+            seed,
+            window=layout.window,
+            batch_size=batch_size // layout.world_size,
+            ending="drop",
+            chosen=None if chosen is None else tuple(chosen.tolist()),
+            positions=True,
+        )
+        self.stream = IterableFaces(
+            self.dataset,
+            options,
+            transform=self._items,
+            rank=layout.rank,
+            world_size=layout.world_size,
+        )
+        self._loader = DataLoader(
+            self.stream, batch_size=self._local * self._parts, num_workers=layout.workers, drop_last=True
+        )
+        self._taken = 0
+        self._batches: Iterator[Batch] | None = None
+
+    def next(self) -> list[Batch]:
+        """The parts of the next batch; epoch follows epoch."""
+        while True:
+            if self._batches is None:
+                self._items.epoch[0] = self.stream.epoch
+                self._batches, self._begun = iter(self._loader), self._taken
+            batch = next(self._batches, None)
+            if batch is not None:
+                self._taken += 1
+                rows = [slice(part * self._local, (part + 1) * self._local) for part in range(self._parts)]
+                return [{name: plane[row] for name, plane in batch.items()} for row in rows]
+            self.stream.set_epoch(self.stream.epoch + 1)
+            self._batches, self._taken = None, 0
+
+    def state(self) -> dict[str, int]:
+        """Where the next batch begins: the same on all ranks, for any number of them."""
+        return self.stream.state_dict(self._taken - (self._begun if self._batches is not None else 0))
+
+    def resume(self, state: dict[str, int]) -> None:
+        """Go on from a state. Raises UsageError when it is of another dataset or order."""
+        self.stream.load_state_dict(state)
+        self._batches, self._taken, self._begun = None, 0, 0
+
+
+def validation_batches(method: Method, dataset: Dataset, batch_size: int) -> Iterator[Batch]:
+    """Every sample once, in order, without augmentation."""
+    for start in range(0, len(dataset), batch_size):
+        items = [method.item(dataset[n], None) for n in range(start, min(start + batch_size, len(dataset)))]
+        yield {name: torch.stack([item[name] for item in items]) for name in items[0]}
+
+
+def open_training_dataset(method: Reader, folder: str) -> Dataset:
+    """The dataset with the labels that a method needs. Raises DatasetError where it lacks one or is empty."""
+    dataset = open_dataset(folder)
+    check_labels(method, dataset, folder)
+    if not len(dataset):
+        raise DatasetError(f"{folder} holds no samples")
+    return dataset.with_labels(*method.labels)

@@ -1,0 +1,40 @@
+"""dal2d's 18 landmarks and their heat map (Tu 2020, sections III-B and D; figure 4)."""
+
+import torch
+
+# Of the 68, 0-based: brows (outer, middle, inner), eyes (outer corner, pupil, inner corner), nose (left, tip, right),
+# mouth (left corner, middle, right corner); a pair stands for the point between both. The mouth's middle is that of its
+# corners, as the paper has it; its code takes 62 and 66.
+POINTS: tuple[tuple[int, ...], ...] = (
+    (17,), (19,), (21,), (22,), (24,), (26,),
+    (36,), (37, 40), (39,), (42,), (43, 46), (45,),
+    (31,), (30,), (35,),
+    (48,), (48, 54), (54,),
+)  # fmt: skip
+# 4 : 2 : 1. The text does not say which points have which colour in figure 4: eye corners and nose tip are taken to be
+# the red ones, mouth, pupils and nose wings the pink ones, brows the yellow ones (CONVENTIONS H).
+WEIGHTS = (1, 1, 1, 1, 1, 1, 4, 2, 4, 4, 2, 4, 2, 4, 2, 2, 2, 2)
+SPREAD_PX = 2.0
+
+
+def sparse_landmarks(landmarks: torch.Tensor) -> torch.Tensor:
+    """(B, 18, C) of the 68 landmarks (B, 68, C)."""
+    return torch.stack([landmarks[:, list(pair)].mean(dim=1) for pair in POINTS], dim=1)
+
+
+def landmark_weights(ratio: tuple[float, float, float]) -> torch.Tensor:
+    """(18,) weights with this ratio instead of 4 : 2 : 1; their mean is 1, so that ratios can be compared."""
+    by_group = dict(zip((4, 2, 1), ratio, strict=True))
+    weights = torch.tensor([float(by_group[group]) for group in WEIGHTS])
+    return weights / weights.mean()
+
+
+def landmark_map(points: torch.Tensor, size: tuple[int, int], spread: float = SPREAD_PX) -> torch.Tensor:
+    """(B, 1, H, W): 1 at points (B, K, 2) px, a Gaussian about them, -1 far away; differentiable by the points."""
+    height, width = size
+    x = torch.arange(width, device=points.device) + 0.5
+    y = torch.arange(height, device=points.device) + 0.5
+    across = torch.exp(-0.5 * ((x - points[..., :1]) / spread).square())  # (B, K, W)
+    down = torch.exp(-0.5 * ((y - points[..., 1:]) / spread).square())  # (B, K, H)
+    peaks = (down[..., :, None] * across[..., None, :]).amax(dim=1)
+    return 2.0 * peaks[:, None] - 1.0

@@ -1,0 +1,219 @@
+"""dal2d: 62 parameters with the help of photos that have landmarks alone (Tu et al. 2020)."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import nn
+
+from synthgen.core.errors import DatasetError
+from synthgen.dataset.reader import Dataset
+from synthgen.recipe.section import Flag, Integer, Number, Section
+from training.landmark_maps import landmark_map, landmark_weights, sparse_landmarks
+from training.landmark_pictures import landmark_sheet
+from training.losses.landmark_coefficients import landmark_consistency, weighted_coefficient_loss
+from training.losses.shape_model import ShapeModel, vertices
+from training.losses.vertex_distance import vertex_distance
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, Steps, normalised
+from training.networks.self_critic_net import SelfCriticNet
+from training.parameter_model import (
+    dataset_model,
+    dataset_statistics,
+    in_picture,
+    landmark_shape_model,
+    vertex_shape_model,
+)
+from training.recipe import Optimizer
+
+
+class Options(Section):
+    """depth: layers of the regressor; loss: `overall` of stage 1, or `vdc` of stage 2; consistency: the 2-D, 3-D and
+    cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D and 3-D consistency, cycle and
+    critic; mask: ratio of the three groups of landmarks; critic_rate: of its Adam; vertices: that VDC looks at, 0 for
+    all.
+    """
+
+    depth: Literal[18, 50, 101] = 50
+    loss: Literal["overall", "vdc"] = "overall"
+    consistency: Flag = True
+    critic: Flag = True
+    weights: tuple[Number, Number, Number, Number] = (0.005, 0.005, 1.0, 0.005)
+    mask: tuple[Number, Number, Number] = (4.0, 2.0, 1.0)
+    critic_rate: Number = Field(default=1e-4, gt=0)
+    vertices: Integer = Field(default=0, ge=0)
+
+
+class Dal2d(Method):
+    """Regressor, and a critic that judges whether parameters belong to a picture."""
+
+    name: ClassVar[str] = "dal2d"
+    Options: ClassVar[type[Section]] = Options
+    labels: ClassVar[tuple[str, ...]] = ("image", "parameters_62", "landmarks_2d")
+    criterion: ClassVar[str] = "nme"
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._landmarks: ShapeModel | None = None
+        self._model: ShapeModel | None = None
+        self._size = (0, 0)
+
+    def prepare(self, dataset: Dataset) -> None:
+        """The morphable model, and the statistics that z-scores need. Raises DatasetError, ModelError."""
+        height, width = dataset.layout.size
+        if min(height, width) < 64:
+            raise DatasetError(f"{dataset.path}: pictures of {height} x {width}; dal2d's encoder needs 64 px at least")
+        model, statistics = dataset_model(dataset), dataset_statistics(dataset)
+        self._size = height, width
+        self._landmarks = landmark_shape_model(model, statistics)
+        rows = None
+        if self.options.vertices:
+            count = min(self.options.vertices, len(model.mean))
+            rows = np.random.default_rng(0).choice(len(model.mean), count, replace=False)
+        self._model = vertex_shape_model(model, statistics, rows)
+
+    def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
+        """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px."""
+        assert self._landmarks is not None, "prepare() comes first"
+        parameters = torch.from_numpy(arrays["parameters_62"])
+        scored = (parameters - self._landmarks.center) / self._landmarks.scale
+        return {**self.photo_item(arrays, random), "parameters": scored}
+
+    def photo_item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
+        """picture (3, H, W) and landmarks (68, 2) px."""
+        return {"picture": normalised(arrays["image"]), "landmarks": torch.from_numpy(arrays["landmarks_2d"].copy())}
+
+    def build(self) -> nn.Module:
+        """The three networks."""
+        return SelfCriticNet(self.options.depth)
+
+    def optimized(self, network: nn.Module) -> dict[str, Iterable[nn.Parameter]]:
+        """The regressor; encoder and critic apart."""
+        assert isinstance(network, SelfCriticNet)
+        judges = [*network.encoder.parameters(), *network.critic.parameters()]
+        return {"main": network.regressor.parameters(), "critic": judges}
+
+    def optimizers(self, stage: Optimizer) -> dict[str, Optimizer]:
+        """Adam at a constant rate for the critic."""
+        return {"main": stage, "critic": Optimizer(kind="adam", learning_rate=self.options.critic_rate)}
+
+    def step(self, steps: Steps, parts: list[list[Batch]]) -> Losses:
+        """The critic learns to tell true pairs from false ones, then the regressor to pass for true."""
+        (batch,) = parts
+        logged: Losses = {}
+        if self.options.loss == "overall" and self.options.critic:
+            for number, part in enumerate(batch, start=1):
+                judged = {name: value / len(batch) for name, value in self._critic_losses(steps.network, part).items()}
+                steps.move(judged, "critic", last=number == len(batch))
+                for name in ("accuracy_true", "accuracy_false"):
+                    logged[name] = logged.get(name, torch.zeros_like(judged[name])) + judged[name]
+        return {**super().step(steps, parts), **logged}
+
+    def losses(self, network: nn.Module, batch: Batch) -> Losses:
+        """Weighted coefficients and, on all pictures, consistency and the critic's opinion; or VDC."""
+        outputs = self.regress(network, batch["picture"], batch["landmarks"])
+        if self.options.loss == "vdc":
+            assert self._model is not None
+            distance = vertex_distance(outputs, batch["parameters"], _on(self._model, outputs.device))
+            return {"total": distance, "vdc": distance}
+        coefficients = weighted_coefficient_loss(outputs, batch["parameters"], self._shapes(outputs.device))
+        found = {"total": coefficients, "coefficients": coefficients}
+        pictures, landmarks = self._all(batch)
+        by_2d, by_3d, by_cycle, by_critic = self.options.weights
+        if self.options.consistency:
+            flat, space, cycle = self._consistency(network, pictures, landmarks)
+            found |= {"consistency_2d": flat, "consistency_3d": space, "cycle": cycle}
+            found["total"] = found["total"] + by_2d * flat + by_3d * space + by_cycle * cycle
+        if self.options.critic:
+            false, photos = self._photos(batch)
+            code = network("encode", false).detach()
+            opinion = network("judge", code, self.regress(network, false, photos))
+            passing = nn.functional.logsigmoid(-opinion).mean()  # log(1 - C), to be made small
+            found |= {"critic": passing, "total": found["total"] + by_critic * passing}
+        return found
+
+    def regress(self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
+        """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px."""
+        points = landmark_map(sparse_landmarks(landmarks), self._size)
+        outputs: torch.Tensor = network("regress", torch.cat([pictures, points], dim=1))
+        return outputs
+
+    def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
+        """nme: mean distance of the 68 points over the root of the area of the true points' box; the critic's
+        accuracy."""
+        outputs = self.regress(network, batch["picture"], batch["landmarks"])
+        truth = batch["landmarks"]
+        extent = truth.amax(dim=1) - truth.amin(dim=1)
+        error = (self._points(outputs)[0] - truth).norm(dim=-1).mean(dim=1) / extent.prod(dim=-1).sqrt()
+        found = {"nme": Measure(float(error.sum()), len(error))}
+        if self.options.critic:
+            code = network("encode", batch["picture"])
+            right = (network("judge", code, batch["parameters"]) > 0).sum() + (
+                network("judge", code, outputs) <= 0
+            ).sum()
+            found["critic_accuracy"] = Measure(float(right), 2 * len(error))
+        return found
+
+    def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
+        """Pictures with true and predicted landmarks."""
+        outputs = self.regress(network, batch["picture"], batch["landmarks"])
+        return landmark_sheet(batch["picture"], batch["landmarks"], self._points(outputs)[0])
+
+    def _consistency(
+        self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """2-D, 3-D and cycle losses: forward from given landmarks, and again from those that came out."""
+        mask = landmark_weights(self.options.mask).to(pictures.device)
+        flat, space = self._points(self.regress(network, pictures, landmarks))
+        again, space_again = self._points(self.regress(network, pictures, flat))
+        given, forward, backward = (sparse_landmarks(points) for points in (landmarks, flat, again))
+        return (
+            landmark_consistency(given, forward, mask),
+            landmark_consistency(space, space_again),
+            landmark_consistency(given, backward, mask),
+        )
+
+    def _critic_losses(self, network: nn.Module, batch: Batch) -> Losses:
+        """Cross-entropy of true and false pairs, and how often the critic is right about each."""
+        false, landmarks = self._photos(batch)
+        with torch.no_grad():
+            guessed = self.regress(network, false, landmarks)
+        true_score = network("judge", network("encode", batch["picture"]), batch["parameters"])
+        false_score = network("judge", network("encode", false), guessed)
+        loss = -(nn.functional.logsigmoid(true_score).mean() + nn.functional.logsigmoid(-false_score).mean())
+        return {
+            "total": loss,
+            "accuracy_true": (true_score > 0).float().mean(),
+            "accuracy_false": (false_score <= 0).float().mean(),
+        }
+
+    def _points(self, outputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Landmarks in the picture (B, 68, 2) px and in space (B, 68, 3) px."""
+        model = self._shapes(outputs.device)
+        space = vertices(model, model.parameters(outputs))
+        return in_picture(space, self._size[0]), space
+
+    @staticmethod
+    def _all(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        if "photo_picture" not in batch:
+            return batch["picture"], batch["landmarks"]
+        return (
+            torch.cat([batch["picture"], batch["photo_picture"]]),
+            torch.cat([batch["landmarks"], batch["photo_landmarks"]]),
+        )
+
+    @staticmethod
+    def _photos(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures whose parameters nobody knows; where a stage has none, its own."""
+        prefix = "photo_" if "photo_picture" in batch else ""
+        return batch[f"{prefix}picture"], batch[f"{prefix}landmarks"]
+
+    def _shapes(self, device: torch.device) -> ShapeModel:
+        assert self._landmarks is not None, "prepare() comes first"
+        return _on(self._landmarks, device)
+
+
+def _on(model: ShapeModel, device: torch.device) -> ShapeModel:
+    return ShapeModel(*(getattr(model, name).to(device) for name in ("mean", "basis", "center", "scale")))

@@ -1,0 +1,81 @@
+"""Training recipes: what is trained, on which datasets, in which stages."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from synthgen.recipe.load import load_section
+from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section
+
+MethodName = Literal["dfc", "densereg", "dal2d", "tddfa_v2", "anisotropic"]
+
+
+class Optimizer(Section):
+    """How weights move.
+
+    schedule: the rate over a stage, `constant`, `polynomial` (1 - t) ** power, `exponential` decay ** t or `steps`
+    (times `decay` at each of `milestones`), t and milestones in shares of the stage. warm_up: steps in which the rate
+    grows from 0.
+    """
+
+    kind: Literal["sgd", "adam"] = "sgd"
+    learning_rate: Number = Field(gt=0)
+    momentum: Number = Field(default=0.9, ge=0, lt=1)
+    nesterov: Flag = False
+    weight_decay: Number = Field(default=0.0, ge=0)
+    schedule: Literal["constant", "polynomial", "exponential", "steps"] = "constant"
+    power: Number = Field(default=0.9, gt=0)
+    decay: Number = Field(default=0.1, gt=0, le=1)
+    milestones: tuple[Number, ...] = ()
+    warm_up: Integer = Field(default=0, ge=0)
+
+
+class Stage(Section):
+    """A part of training with its own data and rate.
+
+    data: dataset folder; photos: a second one, of which dal2d takes pictures and landmarks alone; photos_share: how
+    many of them go with a sample of the first; steps: how many; options: of the method, over those of the recipe.
+    """
+
+    data: FilePath
+    photos: FilePath | None = None
+    photos_share: Number = Field(default=1.0, gt=0)
+    steps: Integer = Field(ge=1)
+    optimizer: Optimizer
+    options: dict[str, Any] = {}
+
+
+class TrainingRecipe(Section):
+    """Everything that decides the weights.
+
+    batch_size: samples of a step, of all devices and accumulated parts together; accumulate: parts of a step on each
+    device; validation: dataset folder; evaluate_every: steps; keep_every: steps between checkpoints; window: shards
+    that are mixed at a time; init_from: checkpoint or .safetensors file whose weights the network begins with;
+    options: of the method and its network; stages: in order, each by its name.
+    """
+
+    method: MethodName
+    seed: Integer = Field(default=0, ge=0, lt=2**63)
+    batch_size: Integer = Field(ge=1)
+    accumulate: Integer = Field(default=1, ge=1)
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    validation: FilePath | None = None
+    evaluate_every: Integer = Field(default=500, ge=1)
+    keep_every: Integer = Field(default=500, ge=1)
+    window: Integer = Field(default=16, ge=1)
+    init_from: FilePath | None = None
+    options: dict[str, Any] = {}
+    stages: dict[str, Stage] = Field(min_length=1)
+
+    def stage_options(self, stage: Stage) -> dict[str, Any]:
+        """The options of the method in a stage."""
+        return {**self.options, **stage.options}
+
+
+def load_training_recipe(path: str | Path, overrides: tuple[str, ...] = ()) -> TrainingRecipe:
+    """The recipe in a YAML file, with `extends` and overrides (`stages.pairs.steps=10`) as in recipes of datasets.
+
+    Paths inside belong to the current folder. Raises RecipeError with every problem, `file:line:col: key: ...`.
+    """
+    return load_section(path, TrainingRecipe, overrides)

@@ -1,0 +1,47 @@
+"""A checkpoint -> the method and network that it holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from synthgen.core.errors import DatasetError
+from synthgen.dataset.reader import open_dataset
+from training.checkpoint import load_checkpoint
+from training.method import Method
+from training.methods.registry import open_method
+from training.recipe import TrainingRecipe
+
+
+@dataclass(frozen=True)
+class Restored:
+    """method: with its options as they were; network: in evaluation mode; recipe; size: (H, W) of its pictures; facts:
+    what the checkpoint says of its method."""
+
+    method: Method
+    network: nn.Module
+    recipe: TrainingRecipe
+    size: tuple[int, int]
+    facts: dict[str, Any]
+
+
+def restore(folder: Path) -> Restored:
+    """The content of a checkpoint. Its first dataset must be there, for the model and the statistics.
+
+    Raises DatasetError when the checkpoint or the dataset cannot be read, or does not hold this method's weights.
+    """
+    weights, _, state = load_checkpoint(folder)
+    recipe = TrainingRecipe.model_validate(state["recipe"])
+    stages = list(recipe.stages.values())
+    method = open_method(recipe.method, state["method"]["options"])
+    dataset = open_dataset(stages[0].data)
+    method.prepare(dataset.with_labels(*method.labels))
+    network = method.build()
+    method.begin_stage(network, state["method"]["options"])
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DatasetError(f"{folder}: the weights are not those of {recipe.method}: {error}") from error
+    height, width = dataset.layout.size
+    return Restored(method, network.eval(), recipe, (height, width), state["method"])
