@@ -1,6 +1,7 @@
 # make demo   a first dataset and its contact sheets       make check  style, types, architecture
 # make test   all tests                                     make bench  figures beside their goals
 # make portraits   six real portraits: fitted, labelled, turned, set in motion, made into textures (needs ../shared/data)
+# make train-compact  data and a small network for each of the five methods
 # make chaos  a run whose workers and driver are killed at random, against an undisturbed one
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +13,7 @@ DATA ?= ../shared/data
 PORTRAITS := out/portraits
 ON_PORTRAITS := --model $(PORTRAITS)/ict.npz --photos $(DATA)/photos
 
-.PHONY: demo test check bench portraits chaos clean
+.PHONY: demo test check bench portraits chaos train-compact clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; installed again only when the dependencies change.
@@ -43,16 +44,25 @@ portraits: $(STAMP)
 	rm -rf $(PORTRAITS)
 	mkdir -p $(PORTRAITS)
 	$(BIN)/synthgen model import $(DATA)/ict_facekit.npz -o $(PORTRAITS)/ict.npz
-	$(BIN)/synthgen fit $(DATA)/photos/landmarks.json -o $(PORTRAITS)/fittings.npz $(ON_PORTRAITS) --camera perspective
+	$(BIN)/synthgen fit $(DATA)/photos/landmarks.json -o $(PORTRAITS)/fittings.npz $(ON_PORTRAITS) --camera perspective \
+	  --photometric --decomposition $(PORTRAITS)/parts
 	$(BIN)/synthgen labels $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/labels $(ON_PORTRAITS)
 	$(BIN)/synthgen profile $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/turned $(ON_PORTRAITS) --yaw -60,-40,-20,0,20,40,60
 	$(BIN)/synthgen video $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/clips $(ON_PORTRAITS) --frames 8
 	$(BIN)/synthgen texture $(PORTRAITS)/fittings.npz -o $(PORTRAITS)/textures $(ON_PORTRAITS)
 	@echo "look at:"
-	@find $(PORTRAITS) -name '*.png' -path '*source*' -o -name clips.webp -o -path '*/textures/*.png'
+	@find $(PORTRAITS) -name '*.png' -path '*source*' -o -name clips.webp -o -path "*/textures/*.png" -o -path "*/parts/contact_sheet.png"
 
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos
+
+METHODS ?= dfc densereg dal2d tddfa_v2 anisotropic
+train-compact: $(STAMP)
+	for method in $(METHODS); do \
+	  $(BIN)/synthgen generate recipes/$$method/compact.yaml -o out/$$method/training --workers 2 --resume && \
+	  $(BIN)/synthgen generate recipes/$$method/compact.yaml -o out/$$method/validation --set seed=9 --count 256 --resume && \
+	  $(BIN)/python -m training train training/recipes/$$method/compact.yaml -o out/$$method/compact --resume || exit 1; \
+	done
 
 clean:
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

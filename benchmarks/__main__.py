@@ -1,116 +1,28 @@
 """`python -m benchmarks [SECTION]...`: figures beside their goals; also in out/bench.json. Sections: see SECTIONS."""
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 
 import torch
 
 from benchmarks.figures import Figure, print_table, save_figures
 from benchmarks.workload import ROOT
 
-
-def _raster() -> dict[str, list[Figure]]:
-    from benchmarks.raster import SIZE, measure
-    from synthgen.morphable.procedural.build import build_procedural_model
-
-    sections = {}
-    for resolution in ("base", "fine"):
-        model = build_procedural_model(resolution)
-        timings, coverage = measure(model, resolution)
-        sizes = f"{len(model.mean)} vertices, {len(model.template.triangles)} triangles, coverage {coverage:.2f}"
-        sections[f"stages, one core, {SIZE} x {SIZE}: {sizes}"] = [
-            Figure(timing.stage, timing.milliseconds, "ms each", timing.goal, higher_is_better=False)
-            for timing in timings
-        ]
-    return sections
-
-
-def _throughput() -> dict[str, list[Figure]]:
-    from benchmarks.throughput import measure_throughput
-
-    return measure_throughput()
-
-
-def _reading() -> dict[str, list[Figure]]:
-    from benchmarks.reading import measure_reading
-
-    return measure_reading()
-
-
-def _scaling() -> dict[str, list[Figure]]:
-    from benchmarks.scaling import measure_scaling
-
-    return {"two workers, two cores": measure_scaling()}
-
-
-def _fittings() -> dict[str, list[Figure]]:
-    from benchmarks.fittings import measure_fittings
-
-    return measure_fittings()
-
-
-def _profiling() -> dict[str, list[Figure]]:
-    from benchmarks.profiling import measure_profiling
-
-    return measure_profiling()
-
-
-def _video() -> dict[str, list[Figure]]:
-    from benchmarks.video import measure_video
-
-    return measure_video()
-
-
-def _landmarks() -> dict[str, list[Figure]]:
-    from benchmarks.landmark_fit import measure_landmark_fit
-
-    return measure_landmark_fit()
-
-
-def _alignment() -> dict[str, list[Figure]]:
-    from benchmarks.alignment import measure_alignment
-
-    return measure_alignment()
-
-
-def _gradients() -> dict[str, list[Figure]]:
-    from benchmarks.gradients import measure_gradients
-
-    return measure_gradients()
-
-
-def _photometric() -> dict[str, list[Figure]]:
-    from benchmarks.photometric import measure_photometric
-
-    return measure_photometric()
-
-
-def _dask() -> dict[str, list[Figure]]:
-    from benchmarks.dask_runs import measure_dask
-
-    return measure_dask()
-
-
-def _online() -> dict[str, list[Figure]]:
-    from benchmarks.online import measure_online
-
-    return measure_online()
-
-
-SECTIONS: dict[str, Callable[[], dict[str, list[Figure]]]] = {
-    "raster": _raster,
-    "throughput": _throughput,
-    "reading": _reading,
-    "scaling": _scaling,
-    "fittings": _fittings,
-    "profiling": _profiling,
-    "video": _video,
-    "landmarks": _landmarks,
-    "alignment": _alignment,
-    "online": _online,
-    "gradients": _gradients,
-    "photometric": _photometric,
-    "dask": _dask,
+# Name -> "module:function" that gives section titles and their figures; loaded when it is asked for.
+SECTIONS = {
+    "raster": "benchmarks.raster:measure_raster",
+    "throughput": "benchmarks.throughput:measure_throughput",
+    "reading": "benchmarks.reading:measure_reading",
+    "scaling": "benchmarks.scaling:measure_scaling",
+    "fittings": "benchmarks.fittings:measure_fittings",
+    "profiling": "benchmarks.profiling:measure_profiling",
+    "video": "benchmarks.video:measure_video",
+    "landmarks": "benchmarks.landmark_fit:measure_landmark_fit",
+    "alignment": "benchmarks.alignment:measure_alignment",
+    "photometric": "benchmarks.photometric:measure_photometric",
+    "gradients": "benchmarks.gradients:measure_gradients",
+    "online": "benchmarks.online:measure_online",
+    "dask": "benchmarks.dask_runs:measure_dask",
 }
 
 
@@ -127,7 +39,8 @@ def main(names: list[str]) -> int:
     print(f"{facts['cpu']}, {facts['cores']} cores; one thread per process; ratio >= 1 reaches the goal")
     results: dict[str, list[Figure]] = {}
     for name in names or SECTIONS:
-        sections = SECTIONS[name]()
+        module, _, function = SECTIONS[name].partition(":")
+        sections: dict[str, list[Figure]] = getattr(import_module(module), function)()
         for title, figures in sections.items():
             print_table(title, figures)
         results |= sections

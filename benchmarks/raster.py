@@ -1,7 +1,4 @@
-"""Rasteriser and labels between views, ms per picture at 128 x 128 on one core, against the goals of the project.
-
-Run: python -m benchmarks.raster   (also part of `make bench`)
-"""
+"""Rasteriser and labels between views, ms per picture at 128 x 128 on one core, against the goals of the project."""
 
 import time
 from collections.abc import Callable
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.figures import Figure
 from synthgen.core.conventions import BLOCK
 from synthgen.geometry.camera import Cameras, project, to_camera_space
 from synthgen.geometry.rotation import rotation_from_euler
@@ -90,18 +88,15 @@ def measure(model: MorphableModel, resolution: str) -> tuple[list[Timing], float
     return timings, float((source.fragments.triangle_id >= 0).float().mean())
 
 
-def main() -> None:
-    """Print the table."""
-    torch.set_num_threads(1)
+def measure_raster() -> dict[str, list[Figure]]:
+    """Section title -> figures, for the built-in head in both resolutions."""
+    sections = {}
     for resolution in ("base", "fine"):
         model = build_procedural_model(resolution)
         timings, coverage = measure(model, resolution)
-        triangle_count = len(model.template.triangles)
-        print(f"{resolution}: {len(model.mean)} vertices, {triangle_count} triangles, coverage {coverage:.2f}")
-        for timing in timings:
-            goal = "" if timing.goal is None else f"   goal {timing.goal:.2f}"
-            print(f"  {timing.stage:24s} {timing.milliseconds:6.3f} ms per picture{goal}")
-
-
-if __name__ == "__main__":
-    main()
+        sizes = f"{len(model.mean)} vertices, {len(model.template.triangles)} triangles, coverage {coverage:.2f}"
+        sections[f"stages, one core, {SIZE} x {SIZE}: {sizes}"] = [
+            Figure(timing.stage, timing.milliseconds, "ms each", timing.goal, higher_is_better=False)
+            for timing in timings
+        ]
+    return sections

@@ -19,8 +19,8 @@ COUNT = 16 * SHARD_SIZE
 MEMORY_GOAL_MB = 1500
 
 
-def measure_scaling() -> list[Figure]:
-    """Scaling of generate and of the control, their ratio, and memory per worker."""
+def measure_scaling() -> dict[str, list[Figure]]:
+    """Section title -> scaling of generate against the control, and memory per worker."""
     recipe = bench_recipe("images", f"shard_size={SHARD_SIZE}")
     ratios, job_scalings, control_scalings, peaks = [], [], [], []
     for _ in range(ROUNDS):
@@ -32,10 +32,11 @@ def measure_scaling() -> list[Figure]:
         control_scalings.append(control)
         peaks.append(max(single_peak, double_peak))
     note = f"median of {ROUNDS}: job {median(job_scalings):.2f} x, control {median(control_scalings):.2f} x"
-    return [
+    figures = [
         Figure("--workers 2, scaling against control", median(ratios), "x", 0.95, note=note),
         Figure("memory of a worker", max(peaks) / 1e6, "MB", MEMORY_GOAL_MB, higher_is_better=False),
     ]
+    return {"two workers, two cores": figures}
 
 
 class _SteadyRate:
