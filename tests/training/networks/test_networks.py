@@ -120,3 +120,16 @@ def test_unsharing_begins_with_a_copy() -> None:
     with torch.no_grad():
         next(network.encoder.parameters()).add_(1.0)
     assert not torch.equal(network.encode_target(pictures[1]), network.encoder(pictures[1]))
+
+
+def test_signals_keep_their_size_through_dfcs_network() -> None:
+    """Codes and outputs of random pictures are neither tiny nor huge when training begins."""
+    torch.manual_seed(0)
+    network = CorrespondenceNet((16, 32, 64, 64))
+    pictures = torch.randn(4, 3, 64, 64)
+    with torch.no_grad():
+        code, outputs = network.encoder(pictures), network(pictures, pictures.flip(0))
+    assert 0.3 < float(code.square().mean().sqrt()) < 3.0
+    for output in outputs:
+        assert 0.2 < float(output.std()) < 5.0
+        assert float((output[0] - output[1]).std()) > 0.1  # and they depend on the pictures
