@@ -59,7 +59,7 @@ def read_landmarks(
         problem = "holds no landmarks that can be read" if source.exists() else "no such file or folder"
         raise AssetError(
             f"{source}: {problem}; expected a folder of .pts files, a WFLW list (.txt), AFLWinfo_release.mat, "
-            "a .npy table of points, or a .json file"
+            "a .npy table of points, a .json file, or for synthgen fit flow in an .npz or a dataset (docs/alignment.md)"
         )
     options = ReadOptions(
         skip_bad, None if photos is None else Path(photos), orientation, first_pixel=first_pixel, progress=progress
