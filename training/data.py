@@ -57,6 +57,9 @@ class PhotosOf:
         """What the method takes of a photo."""
         return self._method.photo_item(arrays, random)
 
+    def opened(self, dataset: Dataset) -> None:
+        """Nothing to see."""
+
     def chosen(self, dataset: Dataset, seed: int) -> None:
         """All of them."""
 
@@ -71,6 +74,7 @@ class Reader(Protocol):
     @property
     def takes_pairs(self) -> bool: ...
     def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None, /) -> Item: ...
+    def opened(self, dataset: Dataset, /) -> None: ...
     def chosen(self, dataset: Dataset, seed: int, /) -> "np.ndarray[Any, Any] | None": ...
 
 
@@ -148,4 +152,5 @@ def open_training_dataset(method: Reader, folder: str) -> Dataset:
     check_labels(method, dataset, folder)
     if not len(dataset):
         raise DatasetError(f"{folder} holds no samples")
+    method.opened(dataset)
     return dataset.with_labels(*method.labels)

@@ -65,10 +65,10 @@ class Method:
 
     name: ClassVar[str]
     Options: ClassVar[type[Section]]
-    labels: ClassVar[tuple[str, ...]]
+    labels: tuple[str, ...]
     takes_pairs: ClassVar[bool] = False  # datasets of kind pairs, whose pictures are source_image and target_image
     lower_is_better: ClassVar[bool] = True
-    criterion: ClassVar[str]  # the measure by which checkpoints are compared
+    criterion: str  # the measure by which checkpoints are compared
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = self.parse(options)
@@ -82,6 +82,9 @@ class Method:
                 f"options.{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in error.errors()
             ]
             raise RecipeError([f"{self.name}: {line}" for line in lines]) from None
+
+    def opened(self, dataset: Dataset) -> None:
+        """Look at any dataset before its samples come. Raises DatasetError for one that does not suit the method."""
 
     def prepare(self, dataset: Dataset) -> None:
         """Look at the training data once, before the network is built. Raises DatasetError for what it lacks."""

@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from synthgen.core.errors import DatasetError
-from synthgen.dataset.reader import open_dataset
 from training.checkpoint import load_checkpoint
+from training.data import open_training_dataset
 from training.method import Method
 from training.methods.registry import open_method
 from training.recipe import TrainingRecipe
@@ -35,8 +35,8 @@ def restore(folder: Path) -> Restored:
     recipe = TrainingRecipe.model_validate(state["recipe"])
     stages = list(recipe.stages.values())
     method = open_method(recipe.method, state["method"]["options"])
-    dataset = open_dataset(stages[0].data)
-    method.prepare(dataset.with_labels(*method.labels))
+    dataset = open_training_dataset(method, stages[0].data)
+    method.prepare(dataset)
     network = method.build()
     method.begin_stage(network, state["method"]["options"])
     try:

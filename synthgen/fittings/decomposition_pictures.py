@@ -1,6 +1,6 @@
 """Decompositions as pictures that people look at: planes, overlays, a contact sheet, and the course of the energy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,9 @@ def convergence_curve(fit: PhotometricFit) -> Image.Image:
     return picture
 
 
-def _draw_round(draw: ImageDraw.ImageDraw, at, number: int, one: Round, floor: float) -> None:  # type: ignore[no-untyped-def]
+def _draw_round(
+    draw: ImageDraw.ImageDraw, at: Callable[[float, float], tuple[float, float]], number: int, one: Round, floor: float
+) -> None:
     for name, colour in _SERIES:
         before, after = getattr(one, name)
         line = [at(number + 0.1, before), at(number + 0.9, after)]

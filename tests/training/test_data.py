@@ -25,6 +25,9 @@ class Random:
         assert random is not None
         return {"number": torch.tensor(random.random())}
 
+    def opened(self, dataset: Dataset) -> None:
+        assert len(dataset) == 8
+
     def chosen(self, dataset: Dataset, seed: int) -> Any:
         return None if self._some is None else np.array(self._some)
 

@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 from synthgen.core.errors import DatasetError, FingerprintError, LabelError, RecipeError, UsageError
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
+from synthgen.recipe.schema import Recipe
+from tests.fittings.ground_truth_fixtures import write_set
 from training import loop as loop_module
+from training.data import open_training_dataset
 from training.loop import RunOptions, train
 from training.rate import learning_rate
 from training.recipe import Optimizer, TrainingRecipe, load_training_recipe
@@ -74,6 +77,31 @@ def test_dfcs_second_stage_has_two_encoders(
     train(recipe, tmp_path / "parts", RunOptions(accelerator="cpu", resume=True))
     names = {name.split(".")[0] for name in weights(tmp_path / "parts")}
     assert names == {"encoder", "target_encoder", "flow", "matchability"}
+
+
+def test_photos_lead_to_the_mean_face(tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], pairs: Path) -> None:
+    """dfc's fine-tuning: a dataset of photos with flow to the mean face, which `template.npz` holds, after pairs."""
+    write_set(tmp_path)
+    content = {
+        "kind": "fittings",
+        "size": [32, 32],
+        "fittings": {"path": str(tmp_path / "fittings.npz")},
+        "crop": {"rule": "landmark_box"},
+        "labels": ["image", "flow", "matchability"],
+    }
+    photos = tmp_path / "photos"
+    generate(Recipe.model_validate(content), photos, GenerateOptions(workers=0))
+    recipe = recipe_of("dfc", pairs, 2, 1e-3, options={"widths": [4, 4, 4, 4]}, batch_size=2)
+    second = recipe.stages["only"].model_copy(update={"data": str(photos), "options": {"shared": False}})
+    recipe = recipe.model_copy(update={"stages": {"pairs": recipe.stages["only"], "photos": second}})
+    result = train(recipe.model_copy(update={"validation": str(photos)}), tmp_path / "run", CPU)
+    assert result.steps == 4 and result.measures["flow_error_px"] > 0
+    method = loop_module.open_method("dfc", {})
+    dataset = open_training_dataset(method, str(photos))
+    target = method.item(dataset[0], None)["target"]
+    assert torch.equal(
+        (target * 128 + 127.5).round().byte(), torch.from_numpy(dataset.template.mean_face).permute(2, 0, 1)
+    )
 
 
 def test_looking_ahead_takes_the_better_loss(

@@ -25,6 +25,10 @@ class ShapeModel:
         """(B, 62) parameters of z-scored outputs (B, 62)."""
         return outputs * self.scale + self.center
 
+    def to(self, device: torch.device) -> "ShapeModel":
+        """The same on a device."""
+        return ShapeModel(*(getattr(self, name).to(device) for name in ("mean", "basis", "center", "scale")))
+
     def subset(self, rows: torch.Tensor) -> "ShapeModel":
         """The model of some vertices alone, rows (M,) int64."""
         return ShapeModel(self.mean[rows], self.basis[rows], self.center, self.scale)

@@ -45,13 +45,13 @@ class Anisotropic(Method):
 
     name: ClassVar[str] = "anisotropic"
     Options: ClassVar[type[Section]] = Options
-    labels: ClassVar[tuple[str, ...]] = ("image",)
-    criterion: ClassVar[str] = "nme"
+    labels: tuple[str, ...] = ("image",)
+    criterion: str = "nme"
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         self._label = "landmarks_2d_contour" if self.options.marched else "landmarks_2d"
-        self.labels = ("image", self._label)  # type: ignore[misc]
+        self.labels = ("image", self._label)
         self._mean = torch.zeros(POINTS, 2)
         self._bins: NDArray[np.int64] = np.zeros(0, np.int64)
 

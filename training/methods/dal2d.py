@@ -12,6 +12,7 @@ from torch import nn
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.reader import Dataset
 from synthgen.recipe.section import Flag, Integer, Number, Section
+from training.landmark_error import box_nme
 from training.landmark_maps import landmark_map, landmark_weights, sparse_landmarks
 from training.landmark_pictures import landmark_sheet
 from training.losses.landmark_coefficients import landmark_consistency, weighted_coefficient_loss
@@ -51,8 +52,8 @@ class Dal2d(Method):
 
     name: ClassVar[str] = "dal2d"
     Options: ClassVar[type[Section]] = Options
-    labels: ClassVar[tuple[str, ...]] = ("image", "parameters_62", "landmarks_2d")
-    criterion: ClassVar[str] = "nme"
+    labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
+    criterion: str = "nme"
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
@@ -116,7 +117,7 @@ class Dal2d(Method):
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
         if self.options.loss == "vdc":
             assert self._model is not None
-            distance = vertex_distance(outputs, batch["parameters"], _on(self._model, outputs.device))
+            distance = vertex_distance(outputs, batch["parameters"], self._model.to(outputs.device))
             return {"total": distance, "vdc": distance}
         coefficients = weighted_coefficient_loss(outputs, batch["parameters"], self._shapes(outputs.device))
         found = {"total": coefficients, "coefficients": coefficients}
@@ -144,16 +145,13 @@ class Dal2d(Method):
         """nme: mean distance of the 68 points over the root of the area of the true points' box; the critic's
         accuracy."""
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
-        truth = batch["landmarks"]
-        extent = truth.amax(dim=1) - truth.amin(dim=1)
-        error = (self._points(outputs)[0] - truth).norm(dim=-1).mean(dim=1) / extent.prod(dim=-1).sqrt()
-        found = {"nme": Measure(float(error.sum()), len(error))}
+        found = {"nme": box_nme(self._points(outputs)[0], batch["landmarks"])}
         if self.options.critic:
             code = network("encode", batch["picture"])
             right = (network("judge", code, batch["parameters"]) > 0).sum() + (
                 network("judge", code, outputs) <= 0
             ).sum()
-            found["critic_accuracy"] = Measure(float(right), 2 * len(error))
+            found["critic_accuracy"] = Measure(float(right), 2 * len(outputs))
         return found
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
@@ -212,8 +210,4 @@ class Dal2d(Method):
 
     def _shapes(self, device: torch.device) -> ShapeModel:
         assert self._landmarks is not None, "prepare() comes first"
-        return _on(self._landmarks, device)
-
-
-def _on(model: ShapeModel, device: torch.device) -> ShapeModel:
-    return ShapeModel(*(getattr(model, name).to(device) for name in ("mean", "basis", "center", "scale")))
+        return self._landmarks.to(device)

@@ -40,15 +40,15 @@ class DenseReg(Method):
 
     name: ClassVar[str] = "densereg"
     Options: ClassVar[type[Section]] = Options
-    labels: ClassVar[tuple[str, ...]] = ("image", "uv", "parts")
-    criterion: ClassVar[str] = "error"
+    labels: tuple[str, ...] = ("image", "uv", "parts")
+    criterion: str = "error"
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         if self.options.head == "segmentation":
-            self.criterion = "lost_iou"  # type: ignore[misc]
+            self.criterion = "lost_iou"
         if self.options.with_depth:
-            self.labels = (*type(self).labels, "depth_unit")  # type: ignore[misc]
+            self.labels = (*type(self).labels, "depth_unit")
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, S, S), uv (2, S, S), parts (1, S, S), ignored (1, S, S) and, asked for, depth (1, S, S)."""

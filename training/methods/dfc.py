@@ -43,30 +43,31 @@ class Dfc(Method):
 
     name: ClassVar[str] = "dfc"
     Options: ClassVar[type[Section]] = Options
-    labels: ClassVar[tuple[str, ...]] = ("image", "flow", "matchability")
+    labels: tuple[str, ...] = ("image", "flow", "matchability")
     takes_pairs: ClassVar[bool] = True
-    criterion: ClassVar[str] = "flow_error_px"
+    criterion: str = "flow_error_px"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        self._targets: dict[str, torch.Tensor] = {}
+        self._targets: dict[tuple[int, ...], torch.Tensor] = {}  # by size
 
-    def prepare(self, dataset: Dataset) -> None:
-        """Pictures must have sides that four halvings divide."""
+    def opened(self, dataset: Dataset) -> None:
+        """Sides that four halvings divide, and of a dataset of photos the mean face to which its flow leads."""
         height, width = dataset.layout.size
         if height % 16 or width % 16:
             raise DatasetError(
                 f"{dataset.path}: pictures of {height} x {width}; dfc needs sides that are multiples of 16"
             )
+        if dataset.template.mean_face.size:
+            self._targets[height, width] = normalised(dataset.template.mean_face)
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
-        """source, target (3, H, W), flow (2, H, W), code (H, W); of a photo without target: the method has it."""
+        """source, target (3, H, W), flow (2, H, W), code (H, W); the target of a photo is the mean face."""
         codes = arrays["matchability"]
         flow = torch.from_numpy(np.ascontiguousarray(arrays["flow"].transpose(2, 0, 1)))
         source = arrays["source_image"] if "source_image" in arrays else arrays["image"]
         item = {"source": normalised(source), "flow": flow, "code": torch.from_numpy(codes.copy())}
-        if "target_image" in arrays:
-            item["target"] = normalised(arrays["target_image"])
+        item["target"] = normalised(arrays["target_image"]) if "target_image" in arrays else self._targets[codes.shape]
         return item
 
     def build(self) -> nn.Module:

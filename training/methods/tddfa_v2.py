@@ -12,6 +12,7 @@ from torch import nn
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.reader import Dataset
 from synthgen.recipe.section import Flag, Integer, Number, Section
+from training.landmark_error import box_nme
 from training.landmark_pictures import landmark_sheet
 from training.losses.joint import scaled_to, vanilla_joint
 from training.losses.landmark_regression import landmark_regression
@@ -59,8 +60,8 @@ class TddfaV2(Method):
 
     name: ClassVar[str] = "tddfa_v2"
     Options: ClassVar[type[Section]] = Options
-    labels: ClassVar[tuple[str, ...]] = ("image", "parameters_62", "landmarks_2d")
-    criterion: ClassVar[str] = "nme"
+    labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
+    criterion: str = "nme"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -153,7 +154,7 @@ class TddfaV2(Method):
     def landmarks(self, outputs: torch.Tensor) -> torch.Tensor:
         """(B, 68, 2) px of z-scored parameters (B, 62)."""
         assert self._landmarks is not None
-        model = _on(self._landmarks, outputs.device)
+        model = self._landmarks.to(outputs.device)
         return in_picture(vertices(model, model.parameters(outputs)), self._height)
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
@@ -161,10 +162,10 @@ class TddfaV2(Method):
         landmark head; vertex_px: mean distance of the vertices the losses look at."""
         outputs = network(batch["picture"])
         truth = batch["landmarks"]
-        found = {"nme": _nme(self.landmarks(outputs["parameters"]), truth)}
+        found = {"nme": box_nme(self.landmarks(outputs["parameters"]), truth)}
         if "landmarks" in outputs:
-            found["nme_head"] = _nme(outputs["landmarks"].view(-1, POINTS, 2), truth)
-        model = _on(self._shapes(), truth.device)
+            found["nme_head"] = box_nme(outputs["landmarks"].view(-1, POINTS, 2), truth)
+        model = self._shapes().to(truth.device)
         both = [
             vertices(model, model.parameters(outputs["parameters"])),
             vertices(model, model.parameters(batch["parameters"])),
@@ -179,7 +180,7 @@ class TddfaV2(Method):
         return landmark_sheet(batch["picture"], batch["landmarks"], predicted)
 
     def _parameter_loss(self, loss: str, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
-        model, targets = _on(self._shapes(), outputs.device), batch["parameters"]
+        model, targets = self._shapes().to(outputs.device), batch["parameters"]
         if loss == "vdc":
             return vertex_distance(outputs, targets, model, self.options.own_depth)
         if loss == "vanilla":
@@ -203,16 +204,3 @@ class _WithLoss(TddfaV2):
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """By the loss to be tried."""
         return self.losses_by(self._loss, network, batch)
-
-
-def _on(model: ShapeModel, device: torch.device) -> ShapeModel:
-    if model.mean.device == device:
-        return model
-    return ShapeModel(*(getattr(model, name).to(device) for name in ("mean", "basis", "center", "scale")))
-
-
-def _nme(predicted: torch.Tensor, truth: torch.Tensor) -> Measure:
-    """Sum over samples of the mean distance over the root of the area of the box of the true points."""
-    extent = truth.amax(dim=1) - truth.amin(dim=1)
-    error = (predicted - truth).norm(dim=-1).mean(dim=1) / extent.prod(dim=-1).sqrt()
-    return Measure(float(error.sum()), len(error))
