@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from synthgen.asset_io.photos import Orientation
 from synthgen.cli.console import say
+from synthgen.cli.fit_table import print_fit_table
 from synthgen.cli.model import open_named_model
 
 if TYPE_CHECKING:
     from synthgen.fittings.photometric_photos import PhotometricRow
-
-MOST_ROWS = 50
 
 
 def refine_file(
@@ -42,23 +41,14 @@ def refine_file(
 
 def print_rows(rows: "tuple[PhotometricRow, ...]") -> None:
     """Print the errors before and after as a table on stderr, then what is odd about faces."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    from synthgen.cli.console import stderr_console
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("face", overflow="fold", min_width=16)
-    for heading in ("landmarks %", "then", "photo rms", "then", "believed %", "kept"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows[:MOST_ROWS]:
-        errors = [f"{100 * value:.2f}" for value in row.landmark_error] + [f"{value:.2f}" for value in row.rms]
-        table.add_row(escape(row.name), *errors, f"{100 * row.inliers:.0f}", "photo" if row.accepted else "landmarks")
-    stderr_console().print(table)
-    if len(rows) > MOST_ROWS:
-        say(f"the first {MOST_ROWS} of {len(rows)} faces; all are in --report FILE.json")
+    headings = ("face", "landmarks %", "then", "photo rms", "then", "believed %", "kept")
+    print_fit_table(rows, headings, _cells, lambda row: row.landmark_error[1])
     say(f"{sum(row.accepted for row in rows)} of {len(rows)} faces refined against their photos")
     for row in rows:
         for flag in row.flags:
             say(f"{row.name}: {flag}")
+
+
+def _cells(row: "PhotometricRow") -> list[str]:
+    errors = [f"{100 * value:.2f}" for value in row.landmark_error] + [f"{value:.2f}" for value in row.rms]
+    return [*errors, f"{100 * row.inliers:.0f}", "photo" if row.accepted else "landmarks"]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from synthgen.asset_io.photos import Orientation
 
-MOST_ROWS = 50  # a longer table is read by nobody
-
 
 @dataclass(frozen=True)
 class FitRequest:

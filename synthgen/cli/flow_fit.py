@@ -8,11 +8,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from synthgen.cli.console import say
-from synthgen.cli.fit_request import MOST_ROWS, FitRequest, finite
+from synthgen.cli.fit_request import FitRequest, finite
+from synthgen.cli.fit_table import MOST_ROWS, print_fit_table
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from synthgen.fittings.fit_flow import FlowFitOptions, FlowFits
+    from synthgen.fittings.fit_flow import FlowFitOptions, FlowFits, FlowRow
     from synthgen.fittings.flow_set import FlowSet
     from synthgen.morphable.model import MorphableModel
 
@@ -108,31 +109,19 @@ def write_report(found: "FlowFits", path: Path) -> None:
 
 
 def print_table(found: "FlowFits") -> None:
-    """Print what was fitted as a table on stderr, the worst where they are many, then what was left out."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    from synthgen.cli.console import stderr_console
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("picture", overflow="fold", min_width=16)
-    for heading in ("used", "wrong %", "median px", "rms px", "yaw", "pitch", "roll", "max z"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    """Print what was fitted as a table on stderr, then notes and what was left out."""
     rows = found.rows
-    shown = sorted(rows, key=lambda row: -row.rms_px)[:MOST_ROWS] if len(rows) > MOST_ROWS else rows
-    for row in shown:
-        cells = [str(row.used), f"{100 * row.rejected:.1f}", f"{row.median_px:.2f}", f"{row.rms_px:.2f}"]
-        cells += [*(f"{angle:.1f}" for angle in (row.yaw_deg, row.pitch_deg, row.roll_deg)), f"{row.largest_z:.1f}"]
-        table.add_row(escape(row.name), *cells)
-    stderr_console().print(table)
-    if len(shown) < len(rows):
-        say(f"the {len(shown)} worst of {len(rows)} pictures; all are in --report FILE.json")
+    headings = ("picture", "used", "wrong %", "median px", "rms px", "yaw", "pitch", "roll", "max z")
+    print_fit_table(rows, headings, _cells, lambda row: row.rms_px)
     median = sum(row.median_px for row in rows) / len(rows)
     rejected = sum(row.rejected for row in rows) / len(rows)
     say(f"{len(rows)} pictures fitted, median {median:.2f} px, {rejected:.1%} rejected; {len(found.skipped)} left out")
-    for row in shown:
-        if row.note:
-            say(f"note: {row.name}: {row.note}")
+    for row in [row for row in rows if row.note][:MOST_ROWS]:
+        say(f"note: {row.name}: {row.note}")
     for entry in found.skipped:
         say(f"left out: {entry.name}: {entry.reason}")
+
+
+def _cells(row: "FlowRow") -> list[str]:
+    cells = [str(row.used), f"{100 * row.rejected:.1f}", f"{row.median_px:.2f}", f"{row.rms_px:.2f}"]
+    return [*cells, *(f"{angle:.1f}" for angle in (row.yaw_deg, row.pitch_deg, row.roll_deg)), f"{row.largest_z:.1f}"]

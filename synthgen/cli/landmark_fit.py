@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.cli.console import say
-from synthgen.cli.fit_request import MOST_ROWS, FitRequest, finite
+from synthgen.cli.fit_request import FitRequest, finite
+from synthgen.cli.fit_table import print_fit_table
 from synthgen.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from synthgen.fittings.fit_photos import PhotoFits
+    from synthgen.fittings.fit_photos import FitRow, PhotoFits
     from synthgen.morphable.model import MorphableModel
 
 
@@ -52,30 +53,17 @@ def write_report(found: "PhotoFits", path: Path) -> None:
 
 
 def print_table(found: "PhotoFits") -> None:
-    """Print the reprojection errors as a table on stderr, the worst where they are many, then what was left out."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    from synthgen.cli.console import stderr_console
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("face", overflow="fold", min_width=16)
-    for heading in ("rms px", "rms %", "mean %", "no jaw %", "yaw", "pitch", "roll", "max z"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    shown = (
-        sorted(found.rows, key=lambda row: -row.rms_error)[:MOST_ROWS] if len(found.rows) > MOST_ROWS else found.rows
-    )
-    for row in shown:
-        percents = (100 * row.rms_error, 100 * row.mean_error, 100 * row.inner_error)
-        angles = (row.yaw_deg, row.pitch_deg, row.roll_deg)
-        cells = [f"{row.rms_px:.1f}", *(f"{value:.2f}" for value in percents)]
-        cells += [*(f"{value:.1f}" for value in angles), f"{row.largest_z:.1f}"]
-        table.add_row(escape(row.name), *cells)
-    stderr_console().print(table)
-    if len(shown) < len(found.rows):
-        say(f"the {len(shown)} worst of {len(found.rows)} faces; all are in --report FILE.json")
+    """Print the reprojection errors as a table on stderr, then what was left out."""
+    headings = ("face", "rms px", "rms %", "mean %", "no jaw %", "yaw", "pitch", "roll", "max z")
+    print_fit_table(found.rows, headings, _cells, lambda row: row.rms_error)
     mean = sum(row.mean_error for row in found.rows) / len(found.rows)
     say(f"{len(found.rows)} faces fitted, mean error {mean:.2%} of the eye distance; {len(found.skipped)} left out")
     for entry in found.skipped:
         say(f"left out: {entry.name}: {entry.reason}")
+
+
+def _cells(row: "FitRow") -> list[str]:
+    percents = (100 * row.rms_error, 100 * row.mean_error, 100 * row.inner_error)
+    angles = (row.yaw_deg, row.pitch_deg, row.roll_deg)
+    cells = [f"{row.rms_px:.1f}", *(f"{value:.2f}" for value in percents)]
+    return [*cells, *(f"{value:.1f}" for value in angles), f"{row.largest_z:.1f}"]
