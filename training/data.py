@@ -47,7 +47,8 @@ class AugmentedItems:
 class PhotosOf:
     """A method as `TrainingData` sees it when it reads the photos of a stage; most: how many it uses, None for all."""
 
-    takes_pairs = False
+    takes_pairs = takes_clips = False
+    frames_per_sample = 1
 
     def __init__(self, method: Method, most: int | None = None) -> None:
         self.name, self.labels = method.name, ("image", "landmarks_2d")
@@ -76,6 +77,10 @@ class Reader(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def takes_pairs(self) -> bool: ...
+    @property
+    def takes_clips(self) -> bool: ...
+    @property
+    def frames_per_sample(self) -> int: ...
     def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None, /) -> Item: ...
     def opened(self, dataset: Dataset, /) -> None: ...
     def chosen(self, dataset: Dataset, seed: int, /) -> "np.ndarray[Any, Any] | None": ...
@@ -88,19 +93,22 @@ class TrainingData:
         self.dataset = open_training_dataset(method, folder)
         chosen = method.chosen(self.dataset, seed)
         count = len(self.dataset) if chosen is None else len(chosen)
-        shares = layout.world_size * layout.parts
-        if batch_size % shares:
+        shares, frames = layout.world_size * layout.parts, method.frames_per_sample
+        if batch_size % (shares * frames):
+            clips = f", in clips of {frames} frames" if frames > 1 else ""
             raise UsageError(
                 f"batch_size {batch_size} cannot be divided among {layout.world_size} devices of {layout.parts} parts"
+                + clips
             )
-        if batch_size > count:
-            raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {batch_size}")
-        self._parts, self._local = layout.parts, batch_size // shares
+        samples = batch_size // frames
+        if samples > count:
+            raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {samples}")
+        self._parts, self._local, self._frames = layout.parts, batch_size // shares, frames
         self._items = AugmentedItems(method, seed)
         options = StreamOptions(
             seed,
             window=layout.window,
-            batch_size=batch_size // layout.world_size,
+            batch_size=samples // layout.world_size,
             ending="drop",
             chosen=None if chosen is None else tuple(chosen.tolist()),
             positions=True,
@@ -113,7 +121,7 @@ class TrainingData:
             world_size=layout.world_size,
         )
         self._loader = DataLoader(
-            self.stream, batch_size=self._local * self._parts, num_workers=layout.workers, drop_last=True
+            self.stream, batch_size=samples // layout.world_size, num_workers=layout.workers, drop_last=True
         )
         self._taken = 0
         self._batches: Iterator[Batch] | None = None
@@ -127,6 +135,8 @@ class TrainingData:
             batch = next(self._batches, None)
             if batch is not None:
                 self._taken += 1
+                if self._frames > 1:
+                    batch = _frame_by_frame(batch, self._frames)
                 rows = [slice(part * self._local, (part + 1) * self._local) for part in range(self._parts)]
                 return [{name: plane[row] for name, plane in batch.items()} for row in rows]
             self.stream.set_epoch(self.stream.epoch + 1)
@@ -140,6 +150,12 @@ class TrainingData:
         """Go on from a state. Raises UsageError when it is of another dataset or order."""
         self.stream.load_state_dict(state)
         self._batches, self._taken, self._begun = None, 0, 0
+
+
+def _frame_by_frame(batch: Batch, frames: int) -> Batch:
+    """The frames of clips (B, F, ...) one after the other, (B F, ...)."""
+    places = batch[POSITION].repeat_interleave(frames)
+    return {**{name: planes.flatten(0, 1) for name, planes in batch.items() if name != POSITION}, POSITION: places}
 
 
 def validation_batches(method: Method, dataset: Dataset, batch_size: int) -> Iterator[Batch]:
