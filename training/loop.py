@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from synthgen.core.errors import DatasetError, FingerprintError, LabelError, UsageError
+from synthgen.core.errors import FingerprintError, LabelError, UsageError
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
 from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
+from training.initial_weights import load_initial_weights
 from training.journal import Journal
 from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
@@ -23,7 +25,7 @@ from training.rate import learning_rate
 from training.recipe import Optimizer, Stage, TrainingRecipe
 
 LAST, BEST = "last", "best"
-BAD_BATCH = "bad_batch.safetensors"
+BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class _Run:
         self.method.prepare(open_training_dataset(self.method, stages[0][1].data))
         self._plain = self.method.build()
         if recipe.init_from is not None and not self._state:
-            _load_matching(self._plain, load_weights(Path(recipe.init_from)), recipe.init_from)
+            self._begin_from(recipe.init_from)
         if fabric.world_size > 1 and recipe.batch_norm == "all_devices":
             share_batch_norm(self._plain)
         self.network: nn.Module = self._plain
@@ -86,6 +88,13 @@ class _Run:
         self.journal = Journal(folder, fabric.is_global_zero)
         self._total = 0
         self._best = float("inf")
+
+    def _begin_from(self, source: str) -> None:
+        """Weights of a file; `init.json` tells which were taken."""
+        report = load_initial_weights(self._plain, load_weights(Path(source)), source, self.recipe.init_map)
+        if self.fabric.is_global_zero:
+            (self.folder / INIT).write_text(json.dumps(report.content(), indent=1) + "\n", encoding="utf-8")
+            sys.stderr.write(f"{source}: {report}; {self.folder / INIT} names them\n")
 
     def run(self) -> TrainingResult:
         """All stages, from the beginning or from where the folder stands."""
@@ -218,7 +227,7 @@ class _Run:
     def _evaluate(self, stage: str) -> dict[str, float]:
         if self.recipe.validation is None:
             return {}
-        measures, picture = evaluate(self.method, self._plain, self.recipe.validation, self.fabric.device)
+        measures, picture = evaluate(self.method, self.network, self.recipe.validation, self.fabric.device)
         values = {name: measure.value for name, measure in measures.items()}
         self.journal.evaluation(self._total, {"stage": stage, **values}, picture)
         judged = values[self.method.criterion] * (1.0 if self.method.lower_is_better else -1.0)
@@ -289,14 +298,3 @@ def make_optimizer(spec: Optimizer, moved: Moved) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         parameters, spec.learning_rate, spec.momentum, weight_decay=spec.weight_decay, nesterov=spec.nesterov
     )
-
-
-def _load_matching(network: nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Load what fits by name and shape. Raises DatasetError when nothing does."""
-    own = network.state_dict()
-    fitting = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
-    if not fitting:
-        raise DatasetError(
-            f"{source}: none of its {len(weights)} tensors has the name and shape of one of the network's"
-        )
-    network.load_state_dict({**own, **fitting})

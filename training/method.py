@@ -70,6 +70,7 @@ class Method:
     name: ClassVar[str]
     Options: ClassVar[type[Section]]
     labels: tuple[str, ...]
+    labels_if_there: ClassVar[tuple[str, ...]] = ()  # read from datasets that hold them
     takes_pairs: ClassVar[bool] = False  # datasets of kind pairs, whose pictures are source_image and target_image
     takes_clips: ClassVar[bool] = False  # datasets of kind video, whose pictures are frame0_image, frame1_image ...
     lower_is_better: ClassVar[bool] = True

@@ -200,6 +200,8 @@ def test_rates_by_hand() -> None:
     assert rates(schedule="steps", milestones=[0.5, 0.75], decay=0.5) == [8.0, 8.0, 4.0, 2.0]
     assert rates(schedule="exponential", decay=0.25) == pytest.approx([8.0, 8 * 0.25**0.25, 4.0, 8 * 0.25**0.75])
     assert rates(warm_up=3) == pytest.approx([2.0, 4.0, 6.0, 8.0])
+    warm = rates(schedule="polynomial", power=1.0, warm_up=2, warm_up_share=0.1)
+    assert warm == pytest.approx([0.8, 0.8, 8.0, 4.0])
 
 
 def test_recipes_are_read_strictly(tmp_path: Path) -> None:
