@@ -23,13 +23,14 @@ OUTER_EYES = (36, 45)
 
 
 class Options(Section):
-    """depth: layers; loss: the paper's, or one that it compares with (table 6); along, across: a and b, px; target:
-    displacement from the mean of the bins' means, or the landmarks themselves; balance, bins: of poses; marched: jaws
+    """depth: layers; width: multiplier of their channels; loss: the paper's, or one that it compares with (table 6);
+    along, across: a and b, px; target: displacement from the mean of the bins' means, or the landmarks themselves; balance, bins: of poses; marched: jaws
     as people annotate them, on the outline of the face, else fixed points of the surface; scale: px that an output of 1
     stands for.
     """
 
     depth: Literal[18, 50, 101] = 50
+    width: Number = Field(default=1.0, gt=0)
     loss: Literal["anisotropic", "wing", "l1", "l2", "smooth_l1"] = "anisotropic"
     along: Number = Field(default=5.0, gt=0)
     across: Number = Field(default=3.0, gt=0)
@@ -75,7 +76,7 @@ class Anisotropic(Method):
 
     def build(self) -> nn.Module:
         """The network."""
-        return ResNet({"landmarks": 2 * POINTS}, self.options.depth)
+        return ResNet({"landmarks": 2 * POINTS}, self.options.depth, width=self.options.width)
 
     def landmarks(self, network: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 68, 2) px."""

@@ -31,13 +31,14 @@ from training.recipe import Optimizer
 
 
 class Options(Section):
-    """depth: layers of the regressor; loss: `overall` of stage 1, or `vdc` of stage 2; consistency: the 2-D, 3-D and
-    cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D and 3-D consistency, cycle and
+    """depth: layers of the regressor; width: multiplier of its channels; loss: `overall` of stage 1, or `vdc` of stage
+    2; consistency: the 2-D, 3-D and cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D and 3-D consistency, cycle and
     critic; mask: ratio of the three groups of landmarks; critic_rate: of its Adam; vertices: that VDC looks at, 0 for
     all.
     """
 
     depth: Literal[18, 50, 101] = 50
+    width: Number = Field(default=1.0, gt=0)
     loss: Literal["overall", "vdc"] = "overall"
     consistency: Flag = True
     critic: Flag = True
@@ -88,7 +89,7 @@ class Dal2d(Method):
 
     def build(self) -> nn.Module:
         """The three networks."""
-        return SelfCriticNet(self.options.depth)
+        return SelfCriticNet(self.options.depth, self.options.width)
 
     def optimized(self, network: nn.Module) -> dict[str, Iterable[nn.Parameter]]:
         """The regressor; encoder and critic apart."""

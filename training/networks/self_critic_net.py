@@ -20,9 +20,9 @@ class SelfCriticNet(nn.Module):
     ends in a softmax over one number, which is always 1: this one ends in a sigmoid (CONVENTIONS H).
     """
 
-    def __init__(self, depth: Literal[18, 50, 101] = 50) -> None:
+    def __init__(self, depth: Literal[18, 50, 101] = 50, width: float = 1.0) -> None:
         super().__init__()
-        self.regressor = ResNet({"out": PARAMETERS}, depth, channels=4)
+        self.regressor = ResNet({"out": PARAMETERS}, depth, channels=4, width=width)
         layers: list[nn.Module] = []
         before = 3
         for wide in LATENT:
