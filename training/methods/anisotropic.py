@@ -24,9 +24,9 @@ OUTER_EYES = (36, 45)
 
 class Options(Section):
     """depth: layers; width: multiplier of their channels; loss: the paper's, or one that it compares with (table 6);
-    along, across: a and b, px; target: displacement from the mean of the bins' means, or the landmarks themselves; balance, bins: of poses; marched: jaws
-    as people annotate them, on the outline of the face, else fixed points of the surface; scale: px that an output of 1
-    stands for.
+    along, across: a and b, px; target: displacement from the mean of the bins' means, or the landmarks themselves;
+    balance, bins: of poses; marched: jaws as people annotate them, on the outline of the face, else fixed points of the
+    surface; scale: px that an output of 1 stands for.
     """
 
     depth: Literal[18, 50, 101] = 50

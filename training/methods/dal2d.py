@@ -32,9 +32,9 @@ from training.recipe import Optimizer
 
 class Options(Section):
     """depth: layers of the regressor; width: multiplier of its channels; loss: `overall` of stage 1, or `vdc` of stage
-    2; consistency: the 2-D, 3-D and cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D and 3-D consistency, cycle and
-    critic; mask: ratio of the three groups of landmarks; critic_rate: of its Adam; vertices: that VDC looks at, 0 for
-    all.
+    2; consistency: the 2-D, 3-D and cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D
+    and 3-D consistency, cycle and critic; mask: ratio of the three groups of landmarks; critic_rate: of its Adam;
+    vertices: that VDC looks at, 0 for all.
     """
 
     depth: Literal[18, 50, 101] = 50

@@ -21,8 +21,9 @@ _SMOOTH = frozenset({"picture"})
 
 class Options(Section):
     """depth: layers of the trunk; width: multiplier of its channels; bins: K, 1 is plain regression; head:
-    `segmentation` learns the eight parts instead (table 1); with_depth: a depth branch; weight: of the regression, 40 for bins and 70 without them in the paper;
-    residuals: False decodes the middle of the bins ("q" in figure 5); scales, side: of the random crop, 0 for none.
+    `segmentation` learns the eight parts instead (table 1); with_depth: a depth branch; weight: of the regression, 40
+    for bins and 70 without them in the paper; residuals: False decodes the middle of the bins ("q" in figure 5);
+    scales, side: of the random crop, 0 for none.
     """
 
     depth: Literal[18, 50, 101] = 101
