@@ -50,7 +50,8 @@ class TrainingRecipe(Section):
     """Everything that decides the weights.
 
     batch_size: samples of a step, of all devices and accumulated parts together; accumulate: parts of a step on each
-    device; validation: dataset folder; evaluate_every: steps; keep_every: steps between checkpoints; window: shards
+    device; precision: as Fabric names it; channels_last: weights laid out pixel by pixel, which is a third faster on
+    CPUs for networks without depthwise layers; validation: dataset folder; evaluate_every: steps; keep_every: steps between checkpoints; window: shards
     that are mixed at a time; init_from: checkpoint or .safetensors file whose weights the network begins with;
     options: of the method and its network; stages: in order, each by its name.
     """
@@ -60,6 +61,7 @@ class TrainingRecipe(Section):
     batch_size: Integer = Field(ge=1)
     accumulate: Integer = Field(default=1, ge=1)
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    channels_last: Flag = False
     validation: FilePath | None = None
     evaluate_every: Integer = Field(default=500, ge=1)
     keep_every: Integer = Field(default=500, ge=1)
