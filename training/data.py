@@ -14,18 +14,20 @@ from synthgen.dataset.torch_dataset import IterableFaces, StreamOptions
 from training.method import Batch, Item, Method, check_labels
 
 POSITION = "position"
+MOST_KEPT_BYTES = 2 * 10**9
 
 
 @dataclass(frozen=True)
 class Layout:
     """How batches are divided: `rank` of `world_size` devices, `parts` of a step on each, `workers` that load, `window`
-    shards that are mixed at a time."""
+    shards that are mixed at a time; keep: decoded samples in memory, where they have room and there are no workers."""
 
     rank: int = 0
     world_size: int = 1
     parts: int = 1
     workers: int = 0
     window: int = 16
+    keep: bool = True
 
 
 class AugmentedItems:
@@ -79,11 +81,16 @@ class Reader(Protocol):
 
 
 class TrainingData:
-    """Endless batches for one rank, each of `parts` equal parts; `state` is where they stand."""
+    """Endless batches for one rank, each of `parts` equal parts; `state` is where they stand.
 
-    def __init__(self, method: Reader, folder: str, seed: int, batch_size: int, layout: Layout) -> None:
+    first: only so many samples from the beginning of the dataset, None for all.
+    """
+
+    def __init__(
+        self, method: Reader, folder: str, seed: int, batch_size: int, layout: Layout, first: int | None = None
+    ) -> None:
         self.dataset = open_training_dataset(method, folder)
-        chosen = method.chosen(self.dataset, seed)
+        chosen = _first(first, len(self.dataset), method.chosen(self.dataset, seed))
         count = len(self.dataset) if chosen is None else len(chosen)
         shares = layout.world_size * layout.parts
         if batch_size % shares:
@@ -101,6 +108,7 @@ class TrainingData:
             ending="drop",
             chosen=None if chosen is None else tuple(chosen.tolist()),
             positions=True,
+            keep=layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES,
         )
         self.stream = IterableFaces(
             self.dataset,
@@ -137,6 +145,18 @@ class TrainingData:
         """Go on from a state. Raises UsageError when it is of another dataset or order."""
         self.stream.load_state_dict(state)
         self._batches, self._taken, self._begun = None, 0, 0
+
+
+def _first(count: int | None, available: int, chosen: "np.ndarray[Any, Any] | None") -> "np.ndarray[Any, Any] | None":
+    """The chosen samples that are among the first `count`."""
+    if count is None or count >= available:
+        return chosen
+    return np.arange(count) if chosen is None else chosen[chosen < count]
+
+
+def _decoded_bytes(dataset: Dataset) -> int:
+    """Memory that all samples take, by that of the first."""
+    return len(dataset) * sum(array.nbytes for array in dataset[0].values())
 
 
 def validation_batches(method: Method, dataset: Dataset, batch_size: int) -> Iterator[Batch]:

@@ -28,13 +28,15 @@ BAD_BATCH = "bad_batch.safetensors"
 @dataclass(frozen=True)
 class RunOptions:
     """devices: how many; accelerator: as Fabric names it; workers: loader processes of each device; resume: go on with
-    what the folder holds; most_steps: stop there, as if interrupted (tests)."""
+    what the folder holds; most_steps: stop there, as if interrupted (tests); cache: keep decoded samples in memory,
+    where they take less than 2 GB and there are no workers."""
 
     devices: int = 1
     accelerator: str = "auto"
     workers: int = 0
     resume: bool = False
     most_steps: int | None = None
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class _Run:
         """All stages, from the beginning or from where the folder stands."""
         measures: dict[str, float] = {}
         begin_stage, begin_step = self._state.get("stage", 0), self._state.get("step", 0)
+        steps = [stage.steps for stage in self.recipe.stages.values()]
+        self.journal.begin(sum(steps[:begin_stage]) + begin_step)
         self._best = self._state.get("best", self._best)
         for number, (name, stage) in enumerate(self.recipe.stages.items()):
             self.method.begin_stage(self._plain, self.recipe.stage_options(stage))
@@ -142,12 +146,14 @@ class _Run:
             self.recipe.accumulate,
             self.options.workers,
             self.recipe.window,
+            self.options.cache,
         )
-        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout)
+        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout, stage.samples)
         self._photos = None
         if stage.photos is not None:
             count = max(round(self.recipe.batch_size * stage.photos_share), 1)
-            self._photos = TrainingData(PhotosOf(self.method), stage.photos, self.recipe.seed, count, layout)
+            photos = PhotosOf(self.method)
+            self._photos = TrainingData(photos, stage.photos, self.recipe.seed, count, layout, stage.photos_samples)
         if resumed and self._state:
             self._plain.load_state_dict(self._weights)
         self._specs = self.method.optimizers(stage.optimizer)
