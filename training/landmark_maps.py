@@ -29,12 +29,16 @@ def landmark_weights(ratio: tuple[float, float, float]) -> torch.Tensor:
     return weights / weights.mean()
 
 
-def landmark_map(points: torch.Tensor, size: tuple[int, int], spread: float = SPREAD_PX) -> torch.Tensor:
-    """(B, 1, H, W): 1 at points (B, K, 2) px, a Gaussian about them, -1 far away; differentiable by the points."""
+def landmark_maps(points: torch.Tensor, size: tuple[int, int], spread: float) -> torch.Tensor:
+    """(B, K, H, W): for each of the points (B, K, 2) px a Gaussian about it, 1 at the point; differentiable by it."""
     height, width = size
     x = torch.arange(width, device=points.device) + 0.5
     y = torch.arange(height, device=points.device) + 0.5
     across = torch.exp(-0.5 * ((x - points[..., :1]) / spread).square())  # (B, K, W)
     down = torch.exp(-0.5 * ((y - points[..., 1:]) / spread).square())  # (B, K, H)
-    peaks = (down[..., :, None] * across[..., None, :]).amax(dim=1)
-    return 2.0 * peaks[:, None] - 1.0
+    return down[..., :, None] * across[..., None, :]
+
+
+def landmark_map(points: torch.Tensor, size: tuple[int, int], spread: float = SPREAD_PX) -> torch.Tensor:
+    """(B, 1, H, W): 1 at points (B, K, 2) px, a Gaussian about them, -1 far away; differentiable by the points."""
+    return 2.0 * landmark_maps(points, size, spread).amax(dim=1, keepdim=True) - 1.0

@@ -102,6 +102,13 @@ def test_bins_are_poses() -> None:
     assert (np.diff(order) >= 0).all()  # from one profile to the other
 
 
+def test_folded_bins_merge_the_profiles() -> None:
+    yaws = np.linspace(-1.2, 1.2, 61)
+    bins = pose_bins(shapes_of(yaws), 4, folded=True)
+    assert bins[0] >= 2 and bins[-1] >= 2 and bins[30] == 0
+    assert bins.max() == 3
+
+
 def test_similarities_are_taken_away() -> None:
     shapes = shapes_of(np.zeros(4))
     aligned = procrustes(shapes)
