@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from synthgen.core.errors import SynthgenError, UsageError
+from synthgen.core.errors import SynthgenError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -104,8 +104,6 @@ def ablate(
     from training.ablation.ablate import PAGE, AblationOptions, ablate
     from training.ablation.table import load_table
 
-    if budget not in ("smoke", "full"):
-        raise UsageError(f"--budget {budget}, expected smoke or full")
     options = AblationOptions(budget, updates, seeds, jobs, accelerator, minutes, tuple(rows or ()))
     result = ablate(load_table(table), out, options, lambda line: print(line, file=sys.stderr, flush=True))
     print((out / PAGE).read_text(encoding="utf-8"))

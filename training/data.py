@@ -31,19 +31,41 @@ class Layout:
 
 
 class AugmentedItems:
-    """Arrays of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone."""
+    """Position of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone.
 
-    def __init__(self, method: "Reader", seed: int) -> None:
-        self._method = method
-        self._seed = seed
+    keep: what can be had again without decoding stays in memory: the item itself where the method asked for no random
+    numbers, else the arrays that it was made of.
+    """
+
+    def __init__(self, method: "Reader", dataset: Dataset, seed: int, keep: bool) -> None:
+        self._method, self._dataset = method, dataset
+        self._seed, self._keep = seed, keep
+        self._arrays: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
+        self._items: dict[int, Item] = {}
         self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
-    def __call__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> Item:
+    def __call__(self, place: dict[str, np.ndarray[Any, Any]]) -> Item:
         """The item, and its position."""
-        position = int(arrays.pop(POSITION))
+        position = int(place[POSITION])
+        if position in self._items:
+            return self._items[position]
+        arrays = self._arrays.get(position)
+        if arrays is None:
+            arrays = self._dataset[position]
         key = np.random.SeedSequence(self._seed, spawn_key=(int(self.epoch), position))
-        random = np.random.Generator(np.random.Philox(key))
-        return {**self._method.item(arrays, random), POSITION: torch.tensor(position)}
+        bits = np.random.Philox(key)
+        item = {**self._method.item(arrays, np.random.Generator(bits)), POSITION: torch.tensor(position)}
+        if self._keep and _untouched(bits):
+            self._items[position] = item
+        elif self._keep:
+            self._arrays[position] = arrays
+        return item
+
+
+def _untouched(bits: np.random.Philox) -> bool:
+    """Whether no random number was taken: the counter still stands at 0, and nothing is left of a block."""
+    state: Any = bits.state
+    return not state["state"]["counter"].any() and not state["has_uint32"]
 
 
 class PhotosOf:
@@ -100,7 +122,8 @@ class TrainingData:
         if batch_size > count:
             raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {batch_size}")
         self._parts, self._local = layout.parts, batch_size // shares
-        self._items = AugmentedItems(method, seed)
+        keep = layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES
+        self._items = AugmentedItems(method, self.dataset, seed, keep)
         options = StreamOptions(
             seed,
             window=layout.window,
@@ -108,7 +131,7 @@ class TrainingData:
             ending="drop",
             chosen=None if chosen is None else tuple(chosen.tolist()),
             positions=True,
-            keep=layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES,
+            arrays=False,
         )
         self.stream = IterableFaces(
             self.dataset,

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -180,10 +181,12 @@ class _Run:
         self.network.train()
         losses = self.method.step(self, parts)
         self._total += 1
-        if not all(bool(torch.isfinite(loss).all()) for loss in losses.values()):
-            self._abort(losses, parts[0][0])
+        # One copy for all of them: each waits for a GPU.
+        numbers = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
+        values = dict(zip(losses, numbers, strict=True))
+        if not all(isfinite(number) for number in numbers):
+            self._abort(values, parts[0][0])
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
-        values = {key: float(loss) for key, loss in losses.items()}
         self.journal.step(self._total, {"stage": name, "rate": rates["main"], **values, **seconds})
 
     def _next(self, data: TrainingData) -> list[Batch]:
@@ -198,12 +201,12 @@ class _Run:
     def _on_device(self, parts: list[Batch]) -> list[Batch]:
         return [{key: plane.to(self.fabric.device) for key, plane in part.items()} for part in parts]
 
-    def _abort(self, losses: Losses, batch: Batch) -> None:
+    def _abort(self, losses: Mapping[str, float], batch: Batch) -> None:
         from safetensors.torch import save_file
 
         file = self.folder / BAD_BATCH
         save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
-        named = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+        named = ", ".join(f"{name} {loss:g}" for name, loss in losses.items())
         raise LabelError(
             f"step {self._total}: a loss is not finite ({named}); its batch is in {file}; lower the learning rate, or "
             "look for labels that are not finite with synthgen verify --deep"

@@ -59,8 +59,8 @@ class StreamOptions:
     of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
     ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many); chosen: positions of the samples to
     take, some perhaps repeatedly, instead of all, and then all of them are mixed; positions: give `transform` each
-    sample's position in the dataset among its arrays, as `position`; keep: decode a sample once and keep its arrays in
-    memory, for loaders without workers (which end with their epoch) and transforms that leave arrays as they are.
+    sample's position in the dataset among its arrays, as `position`; arrays: False reads nothing, for a `transform` that
+    reads by position itself.
     """
 
     seed: int = 0
@@ -70,7 +70,7 @@ class StreamOptions:
     ending: Literal["keep", "drop"] = "keep"
     chosen: tuple[int, ...] | None = None
     positions: bool = False
-    keep: bool = False
+    arrays: bool = True
 
 
 class IterableFaces(IterableDataset[Any]):
@@ -98,7 +98,6 @@ class IterableFaces(IterableDataset[Any]):
         self.dataset = _open(source, matchability, labels)
         self.options = options or StreamOptions()
         self._transform = transform
-        self._kept: dict[int, dict[str, NDArray[Any]]] = {}
         chosen = self.options.chosen
         self._count = len(self.dataset) if chosen is None else len(chosen)
         self._rank, self._world_size = _place(rank, world_size)
@@ -126,7 +125,8 @@ class IterableFaces(IterableDataset[Any]):
             for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
                 number = order[position] if chosen is None else chosen[order[position]]
                 place = {"position": np.array(number)} if self.options.positions else {}
-                yield self._transform(self._sample(number) | place)
+                arrays = self.dataset[number] if self.options.arrays else {}
+                yield self._transform(arrays | place)
 
     @property
     def epoch(self) -> int:
@@ -159,13 +159,6 @@ class IterableFaces(IterableDataset[Any]):
             raise UsageError(f"the saved state is of another stream: it has {found}, this one {expected}")
         self._state[_EPOCH] = state["epoch"]
         self._state[_POSITION] = state["position"]
-
-    def _sample(self, position: int) -> dict[str, NDArray[Any]]:
-        if not self.options.keep:
-            return self.dataset[position]
-        if position not in self._kept:
-            self._kept[position] = self.dataset[position]
-        return self._kept[position]
 
     def _span(self) -> tuple[int, int]:
         """First position and end of what is left of the epoch."""

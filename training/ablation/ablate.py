@@ -12,7 +12,7 @@ from training.ablation.datasets import make_datasets
 from training.ablation.pool import run_all
 from training.ablation.results import markdown, table_of
 from training.ablation.run import RunOrder, finished, last_words
-from training.ablation.table import AblationTable, Budget, BudgetName, cost_of, row_recipe
+from training.ablation.table import AblationTable, Budget, cost_of, row_recipe
 
 RUNS, JSON_FILE, PAGE = "runs", "table.json", "table.md"
 
@@ -23,7 +23,7 @@ class AblationOptions:
     names it; minutes: after so many, what runs is stopped and the table is written of what is there; rows: these alone.
     """
 
-    budget: BudgetName = "smoke"
+    budget: str = "smoke"
     updates: int | None = None
     seeds: int | None = None
     jobs: int = 1

@@ -51,8 +51,8 @@ def table_of(table: AblationTable, budget: Budget, runs: Runs, failed: Mapping[s
     claims = []
     for claim in table.claims:
         measure = claim.measure or table.measures[0]
-        pair = (values[row].get(measure, []) for row in (claim.better, claim.than))
-        result = compare(*pair, higher_is_better=measure in table.higher)
+        first, second = (values[row].get(measure, []) for row in (claim.better, claim.than))
+        result = compare(first, second, measure in table.higher)
         claims.append({**claim.model_dump(), "measure": measure, **asdict(result)})
     return {
         "title": table.title,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -10,8 +10,6 @@ from synthgen.recipe.load import load_section
 from synthgen.recipe.section import FilePath, Integer, Number, Section, problem
 from training.methods.registry import open_method
 from training.recipe import TrainingRecipe, load_training_recipe
-
-BudgetName = Literal["smoke", "full"]
 
 
 class DataOrder(Section):
@@ -80,7 +78,7 @@ class AblationTable(Section):
     datasets: dict[str, DataOrder]
     measures: tuple[str, ...] = Field(min_length=1)
     higher: tuple[str, ...] = ()
-    budgets: dict[BudgetName, Budget]
+    budgets: dict[str, Budget] = Field(min_length=1)
     rows: dict[str, Row] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
