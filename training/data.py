@@ -69,13 +69,13 @@ def _untouched(bits: np.random.Philox) -> bool:
 
 
 class PhotosOf:
-    """A method as `TrainingData` sees it when it reads the photos of a stage."""
+    """A method as `TrainingData` sees it when it reads the photos of a stage; most: how many it uses, None for all."""
 
     takes_pairs = False
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, most: int | None = None) -> None:
         self.name, self.labels = method.name, ("image", "landmarks_2d")
-        self._method = method
+        self._method, self._most = method, most
 
     def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None) -> Item:
         """What the method takes of a photo."""
@@ -84,8 +84,11 @@ class PhotosOf:
     def opened(self, dataset: Dataset) -> None:
         """Nothing to see."""
 
-    def chosen(self, dataset: Dataset, seed: int) -> None:
-        """All of them."""
+    def chosen(self, dataset: Dataset, seed: int) -> np.ndarray[Any, Any] | None:
+        """The first of them in an order that the seed gives, so that more are the same and others."""
+        if self._most is None or self._most >= len(dataset):
+            return None
+        return np.sort(np.random.default_rng(seed).permutation(len(dataset))[: self._most])
 
 
 class Reader(Protocol):

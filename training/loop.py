@@ -153,8 +153,9 @@ class _Run:
         self._photos = None
         if stage.photos is not None:
             count = max(round(self.recipe.batch_size * stage.photos_share), 1)
-            photos = PhotosOf(self.method)
-            self._photos = TrainingData(photos, stage.photos, self.recipe.seed, count, layout, stage.photos_samples)
+            self._photos = TrainingData(
+                PhotosOf(self.method, stage.photos_most), stage.photos, self.recipe.seed, count, layout
+            )
         if resumed and self._state:
             self._plain.load_state_dict(self._weights)
         self._specs = self.method.optimizers(stage.optimizer)

@@ -79,7 +79,8 @@ class Method:
             return self.Options.model_validate(dict(options))
         except ValidationError as error:
             lines = [
-                f"options.{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in error.errors()
+                f"{'.'.join(('options', *(str(part) for part in detail['loc'])))}: {detail['msg']}"
+                for detail in error.errors()
             ]
             raise RecipeError([f"{self.name}: {line}" for line in lines]) from None
 

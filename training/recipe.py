@@ -34,16 +34,17 @@ class Optimizer(Section):
 class Stage(Section):
     """A part of training with its own data and rate.
 
-    data: dataset folder; samples: the first so many of it, None for all; photos: a second one, of which dal2d takes
-    pictures and landmarks alone; photos_samples: likewise; photos_share: how many of them go with a sample of the
-    first; steps: how many; options: of the method, over those of the recipe.
+    data: dataset folder; samples: only the first so many of it are used; photos: a second one, of which dal2d takes
+    pictures and landmarks alone; photos_share: how many of them go with a sample of the first; photos_most: only so
+    many are used, and a smaller number are some of a larger one; steps: how many; options: of the method, over those of
+    the recipe.
     """
 
     data: FilePath
     samples: Integer | None = Field(default=None, ge=1)
     photos: FilePath | None = None
-    photos_samples: Integer | None = Field(default=None, ge=1)
     photos_share: Number = Field(default=1.0, gt=0)
+    photos_most: Integer | None = Field(default=None, ge=1)
     steps: Integer = Field(ge=1)
     optimizer: Optimizer
     options: dict[str, Any] = {}

@@ -23,10 +23,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, float, str, float]] = {
         "anisotropic",
         "faces",
         {"depth": 18, "balance": "none", "loss": "adaptive_wing", "points": 19},
-        60,
+        45,
         2e-3,
         "nme",
-        0.5,
+        0.7,
     ),
     "anisotropic": ("anisotropic", "faces", {"depth": 18, "balance": "none", "scale": 10.0}, 40, 1e-3, "nme", 0.5),
 }
