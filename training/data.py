@@ -71,7 +71,8 @@ def _untouched(bits: np.random.Philox) -> bool:
 class PhotosOf:
     """A method as `TrainingData` sees it when it reads the photos of a stage; most: how many it uses, None for all."""
 
-    takes_pairs = False
+    takes_pairs = takes_clips = False
+    frames_per_sample = 1
 
     def __init__(self, method: Method, most: int | None = None) -> None:
         self.name, self.labels = method.name, ("image", "landmarks_2d")
@@ -100,6 +101,10 @@ class Reader(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def takes_pairs(self) -> bool: ...
+    @property
+    def takes_clips(self) -> bool: ...
+    @property
+    def frames_per_sample(self) -> int: ...
     def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None, /) -> Item: ...
     def opened(self, dataset: Dataset, /) -> None: ...
     def chosen(self, dataset: Dataset, seed: int, /) -> "np.ndarray[Any, Any] | None": ...
@@ -117,20 +122,23 @@ class TrainingData:
         self.dataset = open_training_dataset(method, folder)
         chosen = _first(first, len(self.dataset), method.chosen(self.dataset, seed))
         count = len(self.dataset) if chosen is None else len(chosen)
-        shares = layout.world_size * layout.parts
-        if batch_size % shares:
+        shares, frames = layout.world_size * layout.parts, method.frames_per_sample
+        if batch_size % (shares * frames):
+            clips = f", in clips of {frames} frames" if frames > 1 else ""
             raise UsageError(
                 f"batch_size {batch_size} cannot be divided among {layout.world_size} devices of {layout.parts} parts"
+                + clips
             )
-        if batch_size > count:
-            raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {batch_size}")
-        self._parts, self._local = layout.parts, batch_size // shares
+        samples = batch_size // frames
+        if samples > count:
+            raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {samples}")
+        self._parts, self._local, self._frames = layout.parts, batch_size // shares, frames
         keep = layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES
         self._items = AugmentedItems(method, self.dataset, seed, keep)
         options = StreamOptions(
             seed,
             window=layout.window,
-            batch_size=batch_size // layout.world_size,
+            batch_size=samples // layout.world_size,
             ending="drop",
             chosen=None if chosen is None else tuple(chosen.tolist()),
             positions=True,
@@ -144,7 +152,7 @@ class TrainingData:
             world_size=layout.world_size,
         )
         self._loader = DataLoader(
-            self.stream, batch_size=self._local * self._parts, num_workers=layout.workers, drop_last=True
+            self.stream, batch_size=samples // layout.world_size, num_workers=layout.workers, drop_last=True
         )
         self._taken = 0
         self._batches: Iterator[Batch] | None = None
@@ -158,6 +166,8 @@ class TrainingData:
             batch = next(self._batches, None)
             if batch is not None:
                 self._taken += 1
+                if self._frames > 1:
+                    batch = _frame_by_frame(batch, self._frames)
                 rows = [slice(part * self._local, (part + 1) * self._local) for part in range(self._parts)]
                 return [{name: plane[row] for name, plane in batch.items()} for row in rows]
             self.stream.set_epoch(self.stream.epoch + 1)
@@ -183,6 +193,12 @@ def _first(count: int | None, available: int, chosen: "np.ndarray[Any, Any] | No
 def _decoded_bytes(dataset: Dataset) -> int:
     """Memory that all samples take, by that of the first."""
     return len(dataset) * sum(array.nbytes for array in dataset[0].values())
+
+
+def _frame_by_frame(batch: Batch, frames: int) -> Batch:
+    """The frames of clips (B, F, ...) one after the other, (B F, ...)."""
+    places = batch[POSITION].repeat_interleave(frames)
+    return {**{name: planes.flatten(0, 1) for name, planes in batch.items() if name != POSITION}, POSITION: places}
 
 
 def validation_batches(method: Method, dataset: Dataset, batch_size: int) -> Iterator[Batch]:

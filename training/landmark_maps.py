@@ -1,5 +1,8 @@
 """dal2d's 18 landmarks and their heat map (Tu 2020, sections III-B and D; figure 4)."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import torch
 
 # Of the 68, 0-based: brows (outer, middle, inner), eyes (outer corner, pupil, inner corner), nose (left, tip, right),
@@ -14,7 +17,7 @@ POINTS: tuple[tuple[int, ...], ...] = (
 MOUTH_CENTRE, LIPS = 16, (62, 66)  # its code takes the points between the lips instead
 # 4 : 2 : 1. The text does not say which points have which colour in figure 4: eye corners and nose tip are taken to be
 # the red ones, mouth, pupils and nose wings the pink ones, brows the yellow ones (CONVENTIONS H).
-GROUPS = (1, 1, 1, 1, 1, 1, 4, 2, 4, 4, 2, 4, 2, 4, 2, 2, 2, 2)
+GROUPS: tuple[Literal[1, 2, 4], ...] = (1, 1, 1, 1, 1, 1, 4, 2, 4, 4, 2, 4, 2, 4, 2, 2, 2, 2)
 SPREAD_PX = 2.0
 
 
@@ -24,7 +27,7 @@ def sparse_landmarks(landmarks: torch.Tensor, lips: bool = False) -> torch.Tenso
     return torch.stack([landmarks[:, list(some)].mean(dim=1) for some in members], dim=1)
 
 
-def landmark_weights(ratio: tuple[float, float, float], groups: tuple[int, ...] = GROUPS) -> torch.Tensor:
+def landmark_weights(ratio: tuple[float, float, float], groups: Sequence[int] = GROUPS) -> torch.Tensor:
     """(18,) weights with this ratio instead of 4 : 2 : 1; their mean is 1, so that ratios can be compared.
 
     groups: 4, 2 or 1 for each point.

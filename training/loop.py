@@ -16,8 +16,9 @@ from torch import nn
 from synthgen.core.errors import DatasetError, FingerprintError, LabelError, UsageError
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
+from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
 from training.journal import Journal
-from training.method import Batch, Losses, Measure, Method
+from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
 from training.rate import learning_rate
 from training.recipe import Optimizer, Stage, TrainingRecipe
@@ -56,7 +57,10 @@ def train(recipe: TrainingRecipe, folder: Path, options: RunOptions | None = Non
     recipe, LabelError when a loss is not finite (its batch is saved).
     """
     options = options or RunOptions()
-    fabric = Fabric(accelerator=options.accelerator, devices=options.devices, precision=recipe.precision)
+    strategy = AveragedGradients() if options.devices > 1 else "auto"
+    fabric = Fabric(
+        accelerator=options.accelerator, strategy=strategy, devices=options.devices, precision=recipe.precision
+    )
     fabric.launch()
     run = _Run(fabric, recipe, folder, options)
     with run.journal:
@@ -76,6 +80,8 @@ class _Run:
         self._plain = self.method.build()
         if recipe.init_from is not None and not self._state:
             _load_matching(self._plain, load_weights(Path(recipe.init_from)), recipe.init_from)
+        if fabric.world_size > 1 and recipe.batch_norm == "all_devices":
+            share_batch_norm(self._plain)
         self.network: nn.Module = self._plain
         self.optimizers: dict[str, Any] = {}
         self._specs: dict[str, Optimizer] = {}
@@ -115,10 +121,11 @@ class _Run:
 
     def move(self, losses: Losses, optimizer: str = "main", last: bool = True) -> None:
         """See method.Steps."""
-        with self.fabric.no_backward_sync(self.network, enabled=not last):  # type: ignore[arg-type]
-            self.fabric.backward(losses["total"])
+        self.fabric.backward(losses["total"])
         if last:
-            self.optimizers[optimizer].step()
+            moving = self.optimizers[optimizer]
+            average_gradients(parameter for group in moving.param_groups for parameter in group["params"])
+            moving.step()
             for every in self.optimizers.values():
                 every.zero_grad()
 
@@ -160,7 +167,7 @@ class _Run:
             self._plain.load_state_dict(self._weights)
         self._specs = self.method.optimizers(stage.optimizer)
         moved = self.method.optimized(self._plain)
-        made = {name: make_optimizer(spec, list(moved[name])) for name, spec in self._specs.items()}
+        made = {name: make_optimizer(spec, moved[name]) for name, spec in self._specs.items()}
         network, *wrapped = self.fabric.setup(self._plain, *made.values())
         self.network, self.optimizers = network, dict(zip(made, wrapped, strict=True))
         if resumed and self._state:
@@ -175,18 +182,18 @@ class _Run:
         rates = {optimizer: learning_rate(spec, step, stage.steps) for optimizer, spec in self._specs.items()}
         for optimizer, moving in self.optimizers.items():
             for group in moving.param_groups:
-                group["lr"] = rates[optimizer]
+                group["lr"] = rates[optimizer] * group.get("factor", 1.0)
         started = perf_counter()
         parts = [self._on_device(self._next(data)) for _ in range(self.method.batches_per_step)]
         loaded = perf_counter()
         self.network.train()
-        losses = self.method.step(self, parts)
+        own = self.method.step(self, parts)
         self._total += 1
-        # One copy for all of them: each waits for a GPU.
-        numbers = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
-        values = dict(zip(losses, numbers, strict=True))
-        if not all(isfinite(number) for number in numbers):
-            self._abort(values, parts[0][0])
+        # One copy for all of them: each would wait for the device.
+        means = mean_over_devices(torch.stack([loss.detach().float() for loss in own.values()])).tolist()
+        values = dict(zip(own, means, strict=True))
+        if not all(isfinite(mean) for mean in means):
+            self._abort(values, own, parts[0][0])
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
         self.journal.step(self._total, {"stage": name, "rate": rates["main"], **values, **seconds})
 
@@ -202,11 +209,12 @@ class _Run:
     def _on_device(self, parts: list[Batch]) -> list[Batch]:
         return [{key: plane.to(self.fabric.device) for key, plane in part.items()} for part in parts]
 
-    def _abort(self, losses: Mapping[str, float], batch: Batch) -> None:
+    def _abort(self, losses: Mapping[str, float], own: Losses, batch: Batch) -> None:
         from safetensors.torch import save_file
 
         file = self.folder / BAD_BATCH
-        save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
+        if not all(bool(torch.isfinite(loss).all()) for loss in own.values()):  # else another device's batch was bad
+            save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
         named = ", ".join(f"{name} {loss:g}" for name, loss in losses.items())
         raise LabelError(
             f"step {self._total}: a loss is not finite ({named}); its batch is in {file}; lower the learning rate, or "
@@ -279,8 +287,9 @@ def evaluate(
     return sums, picture
 
 
-def make_optimizer(spec: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser of a stage."""
+def make_optimizer(spec: Optimizer, moved: Moved) -> torch.optim.Optimizer:
+    """The optimiser of a stage; moved: parameters, or groups of them with a `factor` for their rate."""
+    parameters = list(moved)
     if spec.kind == "adam":
         return torch.optim.Adam(parameters, spec.learning_rate, weight_decay=spec.weight_decay)
     return torch.optim.SGD(

@@ -16,7 +16,7 @@ from training.pose_bins import balanced, mean_of_bin_means, pose_bins, procruste
 class Random:
     """An item is a random number; `chosen` takes some samples repeatedly."""
 
-    name, labels, takes_pairs = "test", ("image",), False
+    name, labels, takes_pairs, takes_clips, frames_per_sample = "test", ("image",), False, False, 1
 
     def __init__(self, some: list[int] | None = None) -> None:
         self._some = some

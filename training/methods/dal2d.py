@@ -1,6 +1,5 @@
 """dal2d: 62 parameters with the help of photos that have landmarks alone (Tu et al. 2020)."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -18,7 +17,7 @@ from training.landmark_pictures import landmark_sheet
 from training.losses.landmark_coefficients import landmark_consistency, weighted_coefficient_loss
 from training.losses.shape_model import ShapeModel, vertices
 from training.losses.vertex_distance import vertex_distance
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, Steps, normalised
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, Steps, normalised
 from training.networks.self_critic_net import SelfCriticNet
 from training.parameter_model import (
     dataset_model,
@@ -58,7 +57,7 @@ class Options(Section):
     critic: Flag = True
     weights: tuple[Weight, Weight, Weight, Weight] = (0.005, 0.005, 1.0, 0.005)
     mask: tuple[Weight, Weight, Weight] = (4.0, 2.0, 1.0)
-    groups: tuple[Literal[1, 2, 4], ...] = Field(default=GROUPS, min_length=18, max_length=18)
+    groups: Annotated[tuple[Literal[1, 2, 4], ...], Field(min_length=18, max_length=18)] = GROUPS
     mouth_centre: Literal["corners", "lips"] = "corners"
     critic_rate: Number = Field(default=1e-4, gt=0)
     critic_loss: Literal["minimax", "non_saturating"] = "minimax"
@@ -117,7 +116,7 @@ class Dal2d(Method):
         """The three networks."""
         return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3)
 
-    def optimized(self, network: nn.Module) -> dict[str, Iterable[nn.Parameter]]:
+    def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """The regressor; encoder and critic apart."""
         assert isinstance(network, SelfCriticNet)
         judges = [*network.encoder.parameters(), *network.critic.parameters()]
