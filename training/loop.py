@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,8 +16,9 @@ from torch import nn
 from synthgen.core.errors import DatasetError, FingerprintError, LabelError, UsageError
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
+from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
 from training.journal import Journal
-from training.method import Batch, Losses, Measure, Method
+from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
 from training.rate import learning_rate
 from training.recipe import Optimizer, Stage, TrainingRecipe
@@ -28,13 +30,15 @@ BAD_BATCH = "bad_batch.safetensors"
 @dataclass(frozen=True)
 class RunOptions:
     """devices: how many; accelerator: as Fabric names it; workers: loader processes of each device; resume: go on with
-    what the folder holds; most_steps: stop there, as if interrupted (tests)."""
+    what the folder holds; most_steps: stop there, as if interrupted (tests); cache: keep decoded samples in memory,
+    where they take less than 2 GB and there are no workers."""
 
     devices: int = 1
     accelerator: str = "auto"
     workers: int = 0
     resume: bool = False
     most_steps: int | None = None
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ def train(recipe: TrainingRecipe, folder: Path, options: RunOptions | None = Non
     recipe, LabelError when a loss is not finite (its batch is saved).
     """
     options = options or RunOptions()
-    fabric = Fabric(accelerator=options.accelerator, devices=options.devices, precision=recipe.precision)
+    strategy = AveragedGradients() if options.devices > 1 else "auto"
+    fabric = Fabric(
+        accelerator=options.accelerator, strategy=strategy, devices=options.devices, precision=recipe.precision
+    )
     fabric.launch()
     run = _Run(fabric, recipe, folder, options)
     with run.journal:
@@ -75,6 +82,8 @@ class _Run:
             self._plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.init_from is not None and not self._state:
             _load_matching(self._plain, load_weights(Path(recipe.init_from)), recipe.init_from)
+        if fabric.world_size > 1 and recipe.batch_norm == "all_devices":
+            share_batch_norm(self._plain)
         self.network: nn.Module = self._plain
         self.optimizers: dict[str, Any] = {}
         self._specs: dict[str, Optimizer] = {}
@@ -87,6 +96,8 @@ class _Run:
         """All stages, from the beginning or from where the folder stands."""
         measures: dict[str, float] = {}
         begin_stage, begin_step = self._state.get("stage", 0), self._state.get("step", 0)
+        steps = [stage.steps for stage in self.recipe.stages.values()]
+        self.journal.begin(sum(steps[:begin_stage]) + begin_step)
         self._best = self._state.get("best", self._best)
         for number, (name, stage) in enumerate(self.recipe.stages.items()):
             self.method.begin_stage(self._plain, self.recipe.stage_options(stage))
@@ -112,10 +123,11 @@ class _Run:
 
     def move(self, losses: Losses, optimizer: str = "main", last: bool = True) -> None:
         """See method.Steps."""
-        with self.fabric.no_backward_sync(self.network, enabled=not last):  # type: ignore[arg-type]
-            self.fabric.backward(losses["total"])
+        self.fabric.backward(losses["total"])
         if last:
-            self.optimizers[optimizer].step()
+            moving = self.optimizers[optimizer]
+            average_gradients(parameter for group in moving.param_groups for parameter in group["params"])
+            moving.step()
             for every in self.optimizers.values():
                 every.zero_grad()
 
@@ -144,17 +156,20 @@ class _Run:
             self.recipe.accumulate,
             self.options.workers,
             self.recipe.window,
+            self.options.cache,
         )
-        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout)
+        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout, stage.samples)
         self._photos = None
         if stage.photos is not None:
             count = max(round(self.recipe.batch_size * stage.photos_share), 1)
-            self._photos = TrainingData(PhotosOf(self.method), stage.photos, self.recipe.seed, count, layout)
+            self._photos = TrainingData(
+                PhotosOf(self.method, stage.photos_most), stage.photos, self.recipe.seed, count, layout
+            )
         if resumed and self._state:
             self._plain.load_state_dict(self._weights)
         self._specs = self.method.optimizers(stage.optimizer)
         moved = self.method.optimized(self._plain)
-        made = {name: make_optimizer(spec, list(moved[name])) for name, spec in self._specs.items()}
+        made = {name: make_optimizer(spec, moved[name]) for name, spec in self._specs.items()}
         network, *wrapped = self.fabric.setup(self._plain, *made.values())
         self.network, self.optimizers = network, dict(zip(made, wrapped, strict=True))
         if resumed and self._state:
@@ -169,17 +184,19 @@ class _Run:
         rates = {optimizer: learning_rate(spec, step, stage.steps) for optimizer, spec in self._specs.items()}
         for optimizer, moving in self.optimizers.items():
             for group in moving.param_groups:
-                group["lr"] = rates[optimizer]
+                group["lr"] = rates[optimizer] * group.get("factor", 1.0)
         started = perf_counter()
         parts = [self._on_device(self._next(data)) for _ in range(self.method.batches_per_step)]
         loaded = perf_counter()
         self.network.train()
-        losses = self.method.step(self, parts)
+        own = self.method.step(self, parts)
         self._total += 1
-        if not all(bool(torch.isfinite(loss).all()) for loss in losses.values()):
-            self._abort(losses, parts[0][0])
+        # One copy for all of them: each would wait for the device.
+        means = mean_over_devices(torch.stack([loss.detach().float() for loss in own.values()])).tolist()
+        values = dict(zip(own, means, strict=True))
+        if not all(isfinite(mean) for mean in means):
+            self._abort(values, own, parts[0][0])
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
-        values = {key: float(loss) for key, loss in losses.items()}
         self.journal.step(self._total, {"stage": name, "rate": rates["main"], **values, **seconds})
 
     def _next(self, data: TrainingData) -> list[Batch]:
@@ -194,12 +211,13 @@ class _Run:
     def _on_device(self, parts: list[Batch]) -> list[Batch]:
         return [{key: plane.to(self.fabric.device) for key, plane in part.items()} for part in parts]
 
-    def _abort(self, losses: Losses, batch: Batch) -> None:
+    def _abort(self, losses: Mapping[str, float], own: Losses, batch: Batch) -> None:
         from safetensors.torch import save_file
 
         file = self.folder / BAD_BATCH
-        save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
-        named = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+        if not all(bool(torch.isfinite(loss).all()) for loss in own.values()):  # else another device's batch was bad
+            save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
+        named = ", ".join(f"{name} {loss:g}" for name, loss in losses.items())
         raise LabelError(
             f"step {self._total}: a loss is not finite ({named}); its batch is in {file}; lower the learning rate, or "
             "look for labels that are not finite with synthgen verify --deep"
@@ -271,8 +289,9 @@ def evaluate(
     return sums, picture
 
 
-def make_optimizer(spec: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser of a stage."""
+def make_optimizer(spec: Optimizer, moved: Moved) -> torch.optim.Optimizer:
+    """The optimiser of a stage; moved: parameters, or groups of them with a `factor` for their rate."""
+    parameters = list(moved)
     if spec.kind == "adam":
         return torch.optim.Adam(parameters, spec.learning_rate, weight_decay=spec.weight_decay)
     return torch.optim.SGD(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from synthgen.core.errors import DatasetError, RecipeError
+from synthgen.dataset.layout import frame_prefix
 from synthgen.dataset.reader import Dataset
 from synthgen.recipe.section import Section
 from training.recipe import Optimizer
@@ -19,6 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 Item = dict[str, torch.Tensor]
 Batch = dict[str, torch.Tensor]
 Losses = dict[str, torch.Tensor]
+Moved = Iterable[Any]  # parameters, or groups of them as torch's optimisers take them
 
 
 class Steps(Protocol):
@@ -45,6 +47,8 @@ class Labelled(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def takes_pairs(self) -> bool: ...
+    @property
+    def takes_clips(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Method:
     Options: ClassVar[type[Section]]
     labels: tuple[str, ...]
     takes_pairs: ClassVar[bool] = False  # datasets of kind pairs, whose pictures are source_image and target_image
+    takes_clips: ClassVar[bool] = False  # datasets of kind video, whose pictures are frame0_image, frame1_image ...
     lower_is_better: ClassVar[bool] = True
     criterion: str  # the measure by which checkpoints are compared
 
@@ -79,7 +84,8 @@ class Method:
             return self.Options.model_validate(dict(options))
         except ValidationError as error:
             lines = [
-                f"options.{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in error.errors()
+                f"{'.'.join(('options', *(str(part) for part in detail['loc'])))}: {detail['msg']}"
+                for detail in error.errors()
             ]
             raise RecipeError([f"{self.name}: {line}" for line in lines]) from None
 
@@ -97,8 +103,8 @@ class Method:
         """A new network."""
         raise NotImplementedError
 
-    def optimized(self, network: nn.Module) -> dict[str, Iterable[nn.Parameter]]:
-        """Name of an optimiser -> what it moves."""
+    def optimized(self, network: nn.Module) -> dict[str, Moved]:
+        """Name of an optimiser -> what it moves: parameters, or groups {"params": ..., "factor": of their rate}."""
         return {"main": network.parameters()}
 
     def optimizers(self, stage: Optimizer) -> dict[str, Optimizer]:
@@ -118,9 +124,24 @@ class Method:
         self.options = self.parse(options)
 
     @property
+    def frames_per_sample(self) -> int:
+        """Rows of a batch that a sample fills, when training."""
+        return 1
+
+    @property
     def batches_per_step(self) -> int:
         """Batches that a step looks at."""
         return 1
+
+    @property
+    def updates_per_step(self) -> int:
+        """Updates of the main weights that a step leaves."""
+        return 1
+
+    @property
+    def gradients_per_step(self) -> int:
+        """Updates of the main weights that a step computes, those that it takes back among them."""
+        return self.updates_per_step
 
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """Name -> loss, "total" among them."""
@@ -160,6 +181,8 @@ def check_labels(method: Labelled, dataset: Dataset, folder: str) -> None:
     names = set(dataset.array_names)
     if method.takes_pairs:
         names |= {name.removeprefix("source_") for name in names}
+    if method.takes_clips:
+        names |= {name.removeprefix(frame_prefix(0)) for name in names}
     missing = [label for label in method.labels if label not in names]
     if missing:
         raise DatasetError(

@@ -17,16 +17,19 @@ def procrustes(shapes: Floats) -> Floats:
     return np.stack([aligned.real, aligned.imag], axis=-1)
 
 
-def pose_bins(shapes: Floats, count: int = 9) -> NDArray[np.int64]:
-    """(N,) bin of each shape (N, K, 2): equal widths of its place on the first principal axis of the aligned shapes.
+def pose_bins(shapes: Floats, count: int = 9, axis: int = 1, folded: bool = False) -> NDArray[np.int64]:
+    """(N,) bin of each shape (N, K, 2): equal widths of its place on a principal axis of the aligned shapes.
 
-    On faces that axis is yaw. Left and right are told apart; the reference code folds them, which merges both
-    profiles (CONVENTIONS I).
+    axis: which, 1 is the first; on faces that is yaw. The code of pose-based data balancing takes the second for
+    AFLW's 19 points. folded: its bins of the distance from the mean, which merge both profiles, as that code has it;
+    the papers do not say so (CONVENTIONS I).
     """
     flat = procrustes(shapes).reshape(len(shapes), -1)
     flat = flat - flat.mean(axis=0)
-    place = flat @ np.linalg.svd(flat, full_matrices=False)[2][0]
-    low, high = place.min(), place.max()
+    place = flat @ np.linalg.svd(flat, full_matrices=False)[2][axis - 1]
+    if folded:
+        place = np.abs(place)
+    low, high = 0.0 if folded else place.min(), place.max()
     scaled = (place - low) / max(high - low, 1e-12) * count
     return np.minimum(scaled.astype(np.int64), count - 1)
 

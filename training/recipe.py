@@ -34,13 +34,17 @@ class Optimizer(Section):
 class Stage(Section):
     """A part of training with its own data and rate.
 
-    data: dataset folder; photos: a second one, of which dal2d takes pictures and landmarks alone; photos_share: how
-    many of them go with a sample of the first; steps: how many; options: of the method, over those of the recipe.
+    data: dataset folder; samples: only the first so many of it are used; photos: a second one, of which dal2d takes
+    pictures and landmarks alone; photos_share: how many of them go with a sample of the first; photos_most: only so
+    many are used, and a smaller number are some of a larger one; steps: how many; options: of the method, over those of
+    the recipe.
     """
 
     data: FilePath
+    samples: Integer | None = Field(default=None, ge=1)
     photos: FilePath | None = None
     photos_share: Number = Field(default=1.0, gt=0)
+    photos_most: Integer | None = Field(default=None, ge=1)
     steps: Integer = Field(ge=1)
     optimizer: Optimizer
     options: dict[str, Any] = {}
@@ -50,10 +54,11 @@ class TrainingRecipe(Section):
     """Everything that decides the weights.
 
     batch_size: samples of a step, of all devices and accumulated parts together; accumulate: parts of a step on each
-    device; precision: as Fabric names it; channels_last: weights laid out pixel by pixel, which is a third faster on
-    CPUs for networks without depthwise layers; validation: dataset folder; evaluate_every: steps; keep_every: steps between checkpoints; window: shards
-    that are mixed at a time; init_from: checkpoint or .safetensors file whose weights the network begins with;
-    options: of the method and its network; stages: in order, each by its name.
+    device, each normalised by itself; batch_norm: over the batch of all devices, so that their number changes nothing,
+    or of each; precision: as Fabric names it; channels_last: weights laid out pixel by pixel, which is a third faster
+    on CPUs for networks without depthwise layers; validation: dataset folder; evaluate_every: steps; keep_every: steps
+    between checkpoints; window: shards that are mixed at a time; init_from: checkpoint or .safetensors file whose
+    weights the network begins with; options: of the method and its network; stages: in order, each by its name.
     """
 
     method: MethodName
@@ -62,6 +67,7 @@ class TrainingRecipe(Section):
     accumulate: Integer = Field(default=1, ge=1)
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
     channels_last: Flag = False
+    batch_norm: Literal["all_devices", "each_device"] = "all_devices"
     validation: FilePath | None = None
     evaluate_every: Integer = Field(default=500, ge=1)
     keep_every: Integer = Field(default=500, ge=1)

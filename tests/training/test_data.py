@@ -16,7 +16,7 @@ from training.pose_bins import balanced, mean_of_bin_means, pose_bins, procruste
 class Random:
     """An item is a random number; `chosen` takes some samples repeatedly."""
 
-    name, labels, takes_pairs = "test", ("image",), False
+    name, labels, takes_pairs, takes_clips, frames_per_sample = "test", ("image",), False, False, 1
 
     def __init__(self, some: list[int] | None = None) -> None:
         self._some = some
@@ -100,6 +100,13 @@ def test_bins_are_poses() -> None:
     order = bins if bins[0] < bins[-1] else 8 - bins
     assert set(order) == set(range(9))
     assert (np.diff(order) >= 0).all()  # from one profile to the other
+
+
+def test_folded_bins_merge_the_profiles() -> None:
+    yaws = np.linspace(-1.2, 1.2, 61)
+    bins = pose_bins(shapes_of(yaws), 4, folded=True)
+    assert bins[0] >= 2 and bins[-1] >= 2 and bins[30] == 0
+    assert bins.max() == 3
 
 
 def test_similarities_are_taken_away() -> None:

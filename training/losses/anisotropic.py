@@ -35,13 +35,19 @@ def anisotropic_weights(
 
 
 def anisotropic_loss(
-    predicted: torch.Tensor, target: torch.Tensor, scheme: CurveScheme, along: float = 5.0, across: float = 3.0
+    predicted: torch.Tensor,
+    target: torch.Tensor,
+    scheme: CurveScheme,
+    along: float = 5.0,
+    across: float = 3.0,
+    curves: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean over the batch of the sum over points of (x - z)' W (x - z), landmarks (B, K, 2) (equation 2).
 
-    The weights come from the true points and are constant.
+    The weights come from the true points and are constant. curves: (1, K, 2) or (B, K, 2), other points to take the
+    directions of the curves from, such as the mean shape's.
     """
-    weights = anisotropic_weights(target, scheme, along, across).detach()
+    weights = anisotropic_weights(target if curves is None else curves, scheme, along, across).detach()
     difference = predicted - target
-    distance = torch.einsum("bki,bkij,bkj->b", difference, weights, difference)
+    distance = torch.einsum("bki,bkij,bkj->b", difference, weights.expand(len(target), -1, -1, -1), difference)
     return distance.mean()

@@ -36,11 +36,13 @@ def wpdc_weights(outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel
     return _normalised(torch.stack(moved, dim=1))
 
 
-def fwpdc_weights(outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel) -> torch.Tensor:
+def fwpdc_weights(
+    outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel, constant_scale: float | None = None
+) -> torch.Tensor:
     """(B, 62) weights by algorithm 2: one reconstruction, and norms of the rows of S and of the columns of A.
 
     The scale factor f is that of the true pose, the mean norm of its rows; for a similarity it is the norm of each,
-    and the result is that of `wpdc_weights`.
+    and the result is that of `wpdc_weights`. constant_scale: px per mm for all faces instead, as the authors' code.
     """
     predicted, true = model.parameters(outputs), model.parameters(targets)
     pose, coefficients = split(true)
@@ -48,6 +50,8 @@ def fwpdc_weights(outputs: torch.Tensor, targets: torch.Tensor, model: ShapeMode
     by_column = torch.cat([shape.norm(dim=1), shape.new_full((len(shape), 1), shape.shape[1] ** 0.5)], dim=1)
     difference = (predicted - true).abs()
     scale = pose[:, :, :3].norm(dim=2).mean(dim=1, keepdim=True)
+    if constant_scale is not None:
+        scale = torch.full_like(scale, constant_scale)
     by_pose = difference[:, :POSE] * by_column.repeat(1, POSE // COLUMNS)
     by_shape = difference[:, POSE:] * scale * model.basis.flatten(0, 1).norm(dim=0)
     return _normalised(torch.cat([by_pose, by_shape], dim=1))

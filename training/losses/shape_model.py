@@ -26,7 +26,9 @@ class ShapeModel:
         return outputs * self.scale + self.center
 
     def to(self, device: torch.device) -> "ShapeModel":
-        """The same on a device."""
+        """The same on a device; itself where it is there."""
+        if self.mean.device == device:
+            return self
         return ShapeModel(*(getattr(self, name).to(device) for name in ("mean", "basis", "center", "scale")))
 
     def subset(self, rows: torch.Tensor) -> "ShapeModel":

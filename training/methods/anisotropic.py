@@ -1,5 +1,6 @@
 """anisotropic: landmarks as displacements from a balanced mean, with freedom along the curves (Rayhan et al. 2020)."""
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -8,41 +9,63 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
+from synthgen.core.errors import RecipeError
 from synthgen.dataset.reader import Dataset
 from synthgen.recipe.section import Flag, Integer, Number, Section
+from training.landmark_maps import landmark_maps
 from training.landmark_pictures import landmark_sheet
+from training.landmark_sets import LANDMARK_SETS
+from training.losses.adaptive_wing import adaptive_wing_loss
 from training.losses.anisotropic import anisotropic_loss
-from training.losses.landmark_curves import SCHEMES
-from training.losses.wing import wing_loss
+from training.losses.landmark_curves import SCHEMES, CurveScheme
+from training.losses.landmark_distance import landmark_distance
 from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
+from training.networks.heatmap_net import STRIDE, HeatmapNet
 from training.networks.resnet import ResNet
 from training.pose_bins import balanced, mean_of_bin_means, pose_bins
 
-POINTS = 68
-OUTER_EYES = (36, 45)
+# Adaptive wing's own: spread of a landmark in px of its map, and how much more bright pixels count.
+HEAT_SPREAD, HEAT_WEIGHT = 1.5, 10.0
 
 
 class Options(Section):
-    """depth: layers; width: multiplier of their channels; loss: the paper's, or one that it compares with (table 6);
-    along, across: a and b, px; target: displacement from the mean of the bins' means, or the landmarks themselves;
-    balance, bins: of poses; marched: jaws as people annotate them, on the outline of the face, else fixed points of the
-    surface; scale: px that an output of 1 stands for.
+    """depth: layers; width: multiplier of their channels; points: 68, or 98 and 19 as WFLW and AFLW have them, which
+    are computed from the 68.
+
+    loss: the paper's, or one that it compares with (table 6). `adaptive_wing` is a loss of heat maps, and gets a
+    network that makes them; the others regress coordinates, and the paper quotes its numbers from its publication.
+    along, across: a and b, px; curves: directions from each picture's true points, which the paper's equation 4 says,
+    or from the `mean` shape; corners: numbers of the points with equal weight in all directions, which the paper does
+    not list, instead of those of losses/landmark_curves.py; wing: width and curvature, px.
+
+    target: `displacement` from the mean of the bins' means, or the landmarks themselves, `direct`; balance: of poses,
+    `undersample` is the paper's, `replicate` that of Feng et al.; bins: how many; pose_axis, folded: see
+    pose_bins.pose_bins.
+
+    marched: jaws as people annotate them, on the outline of the face, else fixed points of the surface; scale: px that
+    an output of 1 stands for.
     """
 
     depth: Literal[18, 50, 101] = 50
     width: Number = Field(default=1.0, gt=0)
-    loss: Literal["anisotropic", "wing", "l1", "l2", "smooth_l1"] = "anisotropic"
+    points: Literal[68, 98, 19] = 68
+    loss: Literal["anisotropic", "wing", "adaptive_wing", "l1", "l2", "smooth_l1"] = "anisotropic"
     along: Number = Field(default=5.0, gt=0)
     across: Number = Field(default=3.0, gt=0)
+    curves: Literal["each", "mean"] = "each"
+    corners: tuple[Integer, ...] | None = None
+    wing: tuple[Number, Number] = (10.0, 2.0)
     target: Literal["displacement", "direct"] = "displacement"
     balance: Literal["none", "replicate", "undersample"] = "undersample"
     bins: Integer = Field(default=9, ge=1)
+    pose_axis: Integer = Field(default=1, ge=1, le=4)
+    folded: Flag = False
     marched: Flag = True
     scale: Number = Field(default=1.0, gt=0)
 
 
 class Anisotropic(Method):
-    """68 landmarks by one linear layer on a residual network."""
+    """Landmarks by one linear layer on a residual network."""
 
     name: ClassVar[str] = "anisotropic"
     Options: ClassVar[type[Section]] = Options
@@ -53,56 +76,56 @@ class Anisotropic(Method):
         super().__init__(options)
         self._label = "landmarks_2d_contour" if self.options.marched else "landmarks_2d"
         self.labels = ("image", self._label)
-        self._mean = torch.zeros(POINTS, 2)
-        self._bins: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._set = LANDMARK_SETS[self.options.points]
+        self._scheme = _scheme(self._set.name, self.options.corners)
+        self._mean = torch.zeros(self._set.points, 2)
 
     def prepare(self, dataset: Dataset) -> None:
-        """The bins of the poses, and the mean of their means."""
-        some = dataset.with_labels(self._label)
-        shapes = np.stack([some[position][self._label] for position in range(len(some))]).astype(np.float64)
-        self._bins = pose_bins(shapes, self.options.bins)
-        if self.options.target == "displacement":
-            self._mean = torch.from_numpy(mean_of_bin_means(shapes, self._bins)).float()
+        """The mean of the means of the poses' bins."""
+        shapes = self._shapes(dataset)
+        self._mean = torch.from_numpy(mean_of_bin_means(shapes, self._pose_bins(shapes))).float()
 
     def chosen(self, dataset: Dataset, seed: int) -> NDArray[np.int64] | None:
         """A balanced set, as asked for."""
-        if self.options.balance == "none" or len(dataset) != len(self._bins):
+        if self.options.balance == "none":
             return None
-        return balanced(self._bins, self.options.balance, np.random.default_rng(seed))
+        return balanced(self._pose_bins(self._shapes(dataset)), self.options.balance, np.random.default_rng(seed))
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
-        """picture (3, H, W) and landmarks (68, 2) px."""
-        return {"picture": normalised(arrays["image"]), "landmarks": torch.from_numpy(arrays[self._label].copy())}
+        """picture (3, H, W) and landmarks (K, 2) px."""
+        landmarks = torch.from_numpy(self._set.of(arrays[self._label]))
+        return {"picture": normalised(arrays["image"]), "landmarks": landmarks}
 
     def build(self) -> nn.Module:
         """The network."""
-        return ResNet({"landmarks": 2 * POINTS}, self.options.depth, width=self.options.width)
+        options, points = self.options, self._set.points
+        if options.loss == "adaptive_wing":
+            return HeatmapNet(points, options.depth, options.scale)
+        return ResNet({"landmarks": 2 * points}, options.depth, width=options.width)
 
     def landmarks(self, network: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
-        """(B, 68, 2) px."""
-        outputs = network(pictures)["landmarks"].view(-1, POINTS, 2)
-        return self._mean.to(outputs.device) + self.options.scale * outputs
+        """(B, K, 2) px."""
+        return self._placed(network(pictures)["landmarks"])
 
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
-        """Of landmarks in px."""
-        found, truth = self.landmarks(network, batch["picture"]), batch["landmarks"]
-        options = self.options
+        """Of landmarks in px, or of heat maps."""
+        outputs, truth, options = network(batch["picture"]), batch["landmarks"], self.options
+        found = self._placed(outputs["landmarks"])
+        if options.loss == "adaptive_wing":
+            height, width = outputs["heatmaps"].shape[2:]
+            maps = landmark_maps(truth / STRIDE, (height, width), HEAT_SPREAD)
+            return {"total": adaptive_wing_loss(outputs["heatmaps"], maps, weight=HEAT_WEIGHT)}
         if options.loss == "anisotropic":
-            loss = anisotropic_loss(found, truth, SCHEMES["ibug68"], options.along, options.across)
-        elif options.loss == "wing":
-            loss = wing_loss(found, truth)
-        elif options.loss == "l1":
-            loss = (found - truth).abs().mean()
-        elif options.loss == "l2":
-            loss = (found - truth).square().mean()
-        else:
-            loss = nn.functional.smooth_l1_loss(found, truth)
-        return {"total": loss}
+            curves = self._mean.to(truth.device)[None] if options.curves == "mean" else None
+            loss = anisotropic_loss(found, truth, self._scheme, options.along, options.across, curves)
+            return {"total": loss}
+        return {"total": landmark_distance(options.loss, found, truth, options.wing)}
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
         """nme: mean distance over that of the outer eye corners; nme_mean_shape: of the mean shape alone."""
         truth = batch["landmarks"]
-        eyes = (truth[:, OUTER_EYES[0]] - truth[:, OUTER_EYES[1]]).norm(dim=-1)
+        right, left = self._set.eyes
+        eyes = (truth[:, right] - truth[:, left]).norm(dim=-1)
         found = {"nme": self.landmarks(network, batch["picture"]), "nme_mean_shape": self._mean.to(truth.device)}
         errors = {name: ((points - truth).norm(dim=-1).mean(dim=1) / eyes) for name, points in found.items()}
         return {name: Measure(float(error.sum()), len(error)) for name, error in errors.items()}
@@ -112,5 +135,31 @@ class Anisotropic(Method):
         return landmark_sheet(batch["picture"], batch["landmarks"], self.landmarks(network, batch["picture"]))
 
     def facts(self) -> dict[str, Any]:
-        """With the mean shape."""
-        return {**super().facts(), "mean_shape": self._mean.tolist()}
+        """With the shape that outputs are added to, zeros where they are the landmarks themselves."""
+        return {**super().facts(), "mean_shape": self._offset().tolist()}
+
+    def _shapes(self, dataset: Dataset) -> NDArray[np.float64]:
+        some = dataset.with_labels(self._label)
+        labels = np.stack([some[position][self._label] for position in range(len(some))])
+        return self._set.of(labels).astype(np.float64)
+
+    def _pose_bins(self, shapes: NDArray[np.float64]) -> NDArray[np.int64]:
+        return pose_bins(shapes, self.options.bins, self.options.pose_axis, self.options.folded)
+
+    def _placed(self, outputs: torch.Tensor) -> torch.Tensor:
+        points = outputs.view(-1, self._set.points, 2)
+        return self._offset().to(outputs.device) + self.options.scale * points
+
+    def _offset(self) -> torch.Tensor:
+        moved = self.options.target == "displacement" and self.options.loss != "adaptive_wing"
+        return self._mean if moved else torch.zeros_like(self._mean)
+
+
+def _scheme(name: str, corners: tuple[int, ...] | None) -> CurveScheme:
+    """The curves of a set, with other corners where some are given. Raises RecipeError for a point it has not."""
+    scheme = SCHEMES[name]
+    if corners is None:
+        return scheme
+    if not all(0 <= corner < scheme.points for corner in corners):
+        raise RecipeError([f"anisotropic: options.corners: expected points of {name}, 0 to {scheme.points - 1}"])
+    return replace(scheme, corners=corners)

@@ -1,24 +1,23 @@
 """dal2d: 62 parameters with the help of photos that have landmarks alone (Tu et al. 2020)."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.reader import Dataset
-from synthgen.recipe.section import Flag, Integer, Number, Section
+from synthgen.recipe.section import Flag, Integer, Number, Section, problem
 from training.landmark_error import box_nme
-from training.landmark_maps import landmark_map, landmark_weights, sparse_landmarks
+from training.landmark_maps import GROUPS, landmark_map, landmark_pixels, landmark_weights, sparse_landmarks
 from training.landmark_pictures import landmark_sheet
 from training.losses.landmark_coefficients import landmark_consistency, weighted_coefficient_loss
 from training.losses.shape_model import ShapeModel, vertices
 from training.losses.vertex_distance import vertex_distance
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, Steps, normalised
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, Steps, normalised
 from training.networks.self_critic_net import SelfCriticNet
 from training.parameter_model import (
     dataset_model,
@@ -29,23 +28,50 @@ from training.parameter_model import (
 )
 from training.recipe import Optimizer
 
+Weight = Annotated[Number, Field(ge=0)]
+
 
 class Options(Section):
     """depth: layers of the regressor; width: multiplier of its channels; loss: `overall` of stage 1, or `vdc` of stage
-    2; consistency: the 2-D, 3-D and cycle losses ("ss" in figure 10); critic: the self-critic ("sc"); weights: of 2-D
-    and 3-D consistency, cycle and critic; mask: ratio of the three groups of landmarks; critic_rate: of its Adam;
-    vertices: that VDC looks at, 0 for all.
+    2; vertices: that VDC looks at, 0 for all.
+
+    Variants of figure 10: `base` has landmark_map false, critic false and weights [0.005, 0, 0, 0]; `ss` has critic
+    false; `sc` is `base` with critic true and weights [0.005, 0, 0, 0.005]; `ss+sc` is the default. mask [1, 1, 1] is
+    "without weight mask".
+
+    landmark_map: the network sees the landmarks; map: `gaussian` as in the paper, or one `pixel` as in its code;
+    consistency: the 2-D, 3-D and cycle losses at all; critic: the self-critic; weights: of 2-D and 3-D consistency,
+    cycle and critic, where 0 leaves a loss out; mask: ratio of the three groups of landmarks; groups: 4, 2 or 1 for
+    each of the 18, which the paper shows in colours alone (landmark_maps.GROUPS); mouth_centre: between the mouth's
+    `corners`, as the paper says, or the `lips`, as its code has it.
+
+    critic_rate: of its Adam; critic_loss: how the regressor is told the critic's opinion, `minimax` as printed, log(1 -
+    C) made small, or `non_saturating`, log(C) made large, which goes on teaching where the critic is sure.
     """
 
     depth: Literal[18, 50, 101] = 50
     width: Number = Field(default=1.0, gt=0)
     loss: Literal["overall", "vdc"] = "overall"
+    landmark_map: Flag = True
+    map: Literal["gaussian", "pixel"] = "gaussian"
     consistency: Flag = True
     critic: Flag = True
-    weights: tuple[Number, Number, Number, Number] = (0.005, 0.005, 1.0, 0.005)
-    mask: tuple[Number, Number, Number] = (4.0, 2.0, 1.0)
+    weights: tuple[Weight, Weight, Weight, Weight] = (0.005, 0.005, 1.0, 0.005)
+    mask: tuple[Weight, Weight, Weight] = (4.0, 2.0, 1.0)
+    groups: Annotated[tuple[Literal[1, 2, 4], ...], Field(min_length=18, max_length=18)] = GROUPS
+    mouth_centre: Literal["corners", "lips"] = "corners"
     critic_rate: Number = Field(default=1e-4, gt=0)
+    critic_loss: Literal["minimax", "non_saturating"] = "minimax"
     vertices: Integer = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.consistency and not self.landmark_map and (self.weights[1] or self.weights[2]):
+            raise problem(
+                "without landmark_map the second pass sees what the first one saw: set the second and third weight, "
+                "those of 3-D consistency and cycle, to 0"
+            )
+        return self
 
 
 class Dal2d(Method):
@@ -89,9 +115,9 @@ class Dal2d(Method):
 
     def build(self) -> nn.Module:
         """The three networks."""
-        return SelfCriticNet(self.options.depth, self.options.width)
+        return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3, self.options.width)
 
-    def optimized(self, network: nn.Module) -> dict[str, Iterable[nn.Parameter]]:
+    def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """The regressor; encoder and critic apart."""
         assert isinstance(network, SelfCriticNet)
         judges = [*network.encoder.parameters(), *network.critic.parameters()]
@@ -122,37 +148,42 @@ class Dal2d(Method):
             return {"total": distance, "vdc": distance}
         coefficients = weighted_coefficient_loss(outputs, batch["parameters"], self._shapes(outputs.device))
         found = {"total": coefficients, "coefficients": coefficients}
-        pictures, landmarks = self._all(batch)
-        by_2d, by_3d, by_cycle, by_critic = self.options.weights
         if self.options.consistency:
-            flat, space, cycle = self._consistency(network, pictures, landmarks)
-            found |= {"consistency_2d": flat, "consistency_3d": space, "cycle": cycle}
-            found["total"] = found["total"] + by_2d * flat + by_3d * space + by_cycle * cycle
+            found |= self._consistency(network, *self._all(batch))
         if self.options.critic:
             false, photos = self._photos(batch)
             code = network("encode", false).detach()
             opinion = network("judge", code, self.regress(network, false, photos))
-            passing = nn.functional.logsigmoid(-opinion).mean()  # log(1 - C), to be made small
-            found |= {"critic": passing, "total": found["total"] + by_critic * passing}
+            if self.options.critic_loss == "minimax":
+                found["critic"] = nn.functional.logsigmoid(-opinion).mean()  # log(1 - C), to be made small
+            else:
+                found["critic"] = -nn.functional.logsigmoid(opinion).mean()
+        weights = dict(zip(("consistency_2d", "consistency_3d", "cycle", "critic"), self.options.weights, strict=True))
+        for name, weight in weights.items():
+            if name in found:
+                found["total"] = found["total"] + weight * found[name]
         return found
 
     def regress(self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
         """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px."""
-        points = landmark_map(sparse_landmarks(landmarks), self._size)
-        outputs: torch.Tensor = network("regress", torch.cat([pictures, points], dim=1))
+        inputs = [pictures]
+        if self.options.landmark_map:
+            drawn = landmark_map if self.options.map == "gaussian" else landmark_pixels
+            inputs.append(drawn(self._sparse(landmarks), self._size))
+        outputs: torch.Tensor = network("regress", torch.cat(inputs, dim=1))
         return outputs
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
-        """nme: mean distance of the 68 points over the root of the area of the true points' box; the critic's
-        accuracy."""
+        """nme: mean distance of the 68 points over the root of the area of the true points' box; how often the critic
+        is right about true and about false pairs, and about both."""
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
         found = {"nme": box_nme(self._points(outputs)[0], batch["landmarks"])}
         if self.options.critic:
-            code = network("encode", batch["picture"])
-            right = (network("judge", code, batch["parameters"]) > 0).sum() + (
-                network("judge", code, outputs) <= 0
-            ).sum()
-            found["critic_accuracy"] = Measure(float(right), 2 * len(outputs))
+            code, count = network("encode", batch["picture"]), len(outputs)
+            true = int((network("judge", code, batch["parameters"]) > 0).sum())
+            false = int((network("judge", code, outputs) <= 0).sum())
+            found["critic_accuracy_true"], found["critic_accuracy_false"] = Measure(true, count), Measure(false, count)
+            found["critic_accuracy"] = Measure(true + false, 2 * count)
         return found
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
@@ -160,19 +191,21 @@ class Dal2d(Method):
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
         return landmark_sheet(batch["picture"], batch["landmarks"], self._points(outputs)[0])
 
-    def _consistency(
-        self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """2-D, 3-D and cycle losses: forward from given landmarks, and again from those that came out."""
-        mask = landmark_weights(self.options.mask).to(pictures.device)
+    def _consistency(self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor) -> Losses:
+        """2-D, 3-D and cycle losses that have a weight: forward from given landmarks, and again from those that came
+        out."""
+        mask = landmark_weights(self.options.mask, self.options.groups).to(pictures.device)
+        given = self._sparse(landmarks)
         flat, space = self._points(self.regress(network, pictures, landmarks))
-        again, space_again = self._points(self.regress(network, pictures, flat))
-        given, forward, backward = (sparse_landmarks(points) for points in (landmarks, flat, again))
-        return (
-            landmark_consistency(given, forward, mask),
-            landmark_consistency(space, space_again),
-            landmark_consistency(given, backward, mask),
-        )
+        found = {"consistency_2d": landmark_consistency(given, self._sparse(flat), mask)}
+        if self.options.weights[1] or self.options.weights[2]:
+            again, space_again = self._points(self.regress(network, pictures, flat))
+            found["consistency_3d"] = landmark_consistency(space, space_again)
+            found["cycle"] = landmark_consistency(given, self._sparse(again), mask)
+        return found
+
+    def _sparse(self, landmarks: torch.Tensor) -> torch.Tensor:
+        return sparse_landmarks(landmarks, self.options.mouth_centre == "lips")
 
     def _critic_losses(self, network: nn.Module, batch: Batch) -> Losses:
         """Cross-entropy of true and false pairs, and how often the critic is right about each."""

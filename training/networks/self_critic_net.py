@@ -15,14 +15,14 @@ CRITIC = (512, 1024, 1024, 1)
 class SelfCriticNet(nn.Module):
     """Called with "regress", "encode" or "judge", so that one module holds all three (also when distributed).
 
-    regress: picture and heat map (N, 4, H, W) -> parameters (N, 62), z-scored. encode: picture (N, 3, H, W), sides of
-    at least 64 -> (N, 256). judge: code and parameters -> logits (N,) that they belong together. The paper's critic
-    ends in a softmax over one number, which is always 1: this one ends in a sigmoid (CONVENTIONS H).
+    regress: picture and, with 4 channels, heat map (N, channels, H, W) -> parameters (N, 62), z-scored. encode: picture
+    (N, 3, H, W), sides of at least 64 -> (N, 256). judge: code and parameters -> logits (N,) that they belong together.
+    The paper's critic ends in a softmax over one number, which is always 1: this one ends in a sigmoid (CONVENTIONS H).
     """
 
-    def __init__(self, depth: Literal[18, 50, 101] = 50, width: float = 1.0) -> None:
+    def __init__(self, depth: Literal[18, 50, 101] = 50, channels: int = 4, width: float = 1.0) -> None:
         super().__init__()
-        self.regressor = ResNet({"out": PARAMETERS}, depth, channels=4, width=width)
+        self.regressor = ResNet({"out": PARAMETERS}, depth, channels, width)
         layers: list[nn.Module] = []
         before = 3
         for wide in LATENT:

@@ -9,6 +9,7 @@ import torch
 from training.losses.adaptive_wing import adaptive_wing_loss
 from training.losses.anisotropic import anisotropic_loss, anisotropic_weights, curve_tangents
 from training.losses.landmark_curves import SCHEMES, CurveScheme
+from training.losses.landmark_distance import landmark_distance
 from training.losses.wing import wing_loss
 
 LINE = CurveScheme(4, ((0, 1, 2),), (2,))
@@ -112,3 +113,32 @@ def test_adaptive_wing_meets_in_value_and_slope(truth: float) -> None:
     assert near == pytest.approx(beyond, abs=1e-4) and near_slope == pytest.approx(beyond_slope, rel=1e-4)
     assert at(0.2)[0] == pytest.approx(14 * math.log1p(0.2 ** (2.1 - truth)))
     assert math.isfinite(at(0.0)[1])
+
+
+def test_isotropic_losses_by_hand() -> None:
+    """Errors of 0.5 and 3 px: |x|, x^2, and half the square up to 1 px, |x| - 0.5 beyond."""
+    zero, found = torch.zeros(1, 1, 2), torch.tensor([[[0.5, -3.0]]])
+    assert landmark_distance("l1", found, zero).item() == pytest.approx((0.5 + 3.0) / 2)
+    assert landmark_distance("l2", found, zero).item() == pytest.approx((0.25 + 9.0) / 2)
+    assert landmark_distance("smooth_l1", found, zero).item() == pytest.approx((0.125 + 2.5) / 2)
+    offset = 1.0 - math.log(3.0)
+    expected = (math.log(2.0) + 3.0 - offset) / 2
+    assert landmark_distance("wing", found, zero, (1.0, 0.5)).item() == pytest.approx(expected)
+
+
+def test_directions_of_another_shape() -> None:
+    """A level curve by the mean, whatever the picture's own points do."""
+    upright = points().flip(-1)
+    predicted = upright + torch.tensor([5.0, 3.0], dtype=torch.float64)
+    found = anisotropic_loss(predicted, upright, LINE, curves=points())
+    assert found.item() == pytest.approx(2 * (1.0 + 1.0) + 2 * 34.0)
+
+
+def test_bright_pixels_of_a_map_count_more() -> None:
+    """One bright pixel in a map of 5 x 5: it and its eight neighbours eleven times, the others once."""
+    target = torch.zeros(1, 1, 5, 5)
+    target[0, 0, 2, 2] = 1.0
+    one = adaptive_wing_loss(target + 0.25, target, weight=10.0)
+    centre = 14 * math.log1p(0.25**1.1)
+    other = 14 * math.log1p(0.25**2.1)
+    assert one.item() == pytest.approx((11 * centre + 8 * 11 * other + 16 * other) / 25, rel=1e-5)

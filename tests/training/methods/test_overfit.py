@@ -19,6 +19,15 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, float, str, float]] = {
     "tddfa_v2": ("tddfa_v2", "faces", {"width": 0.25, "loss": "fwpdc", "vertices": 200}, 80, 1e-3, "nme", 0.4),
     "tddfa_v2, vdc": ("tddfa_v2", "faces", {"width": 0.25, "loss": "vdc", "vertices": 200}, 80, 1e-3, "nme", 0.5),
     "dal2d": ("dal2d", "faces", {"depth": 18, "consistency": False}, 25, 1e-3, "nme", 0.4),
+    "adaptive wing": (
+        "anisotropic",
+        "faces",
+        {"depth": 18, "balance": "none", "loss": "adaptive_wing", "points": 19},
+        45,
+        2e-3,
+        "nme",
+        0.7,
+    ),
     "anisotropic": ("anisotropic", "faces", {"depth": 18, "balance": "none", "scale": 10.0}, 40, 1e-3, "nme", 0.5),
 }
 
