@@ -13,11 +13,17 @@ from training.recipe import TrainingRecipe, load_training_recipe
 
 
 class DataOrder(Section):
-    """How a dataset folder is made where it is missing: a recipe of synthgen, how many samples, and changes."""
+    """How a dataset folder is made where it is missing: a recipe of synthgen, how many samples, and changes.
+
+    renders: a dataset whose pictures serve as photos; they and the file of their fittings, which `set` names as
+    fittings.path, are written into `photos` first.
+    """
 
     recipe: FilePath
-    count: Integer = Field(ge=1)
+    count: Integer | None = Field(default=None, ge=1)
     set: tuple[str, ...] = ()
+    renders: FilePath | None = None
+    photos: FilePath | None = None
 
 
 class Budget(Section):
