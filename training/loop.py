@@ -78,6 +78,8 @@ class _Run:
         stages = list(recipe.stages.items())
         self.method.prepare(open_training_dataset(self.method, stages[0][1].data))
         self._plain = self.method.build()
+        if recipe.channels_last:
+            self._plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.init_from is not None and not self._state:
             _load_matching(self._plain, load_weights(Path(recipe.init_from)), recipe.init_from)
         if fabric.world_size > 1 and recipe.batch_norm == "all_devices":

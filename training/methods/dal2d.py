@@ -32,8 +32,8 @@ Weight = Annotated[Number, Field(ge=0)]
 
 
 class Options(Section):
-    """depth: layers of the regressor; loss: `overall` of stage 1, or `vdc` of stage 2; vertices: that VDC looks at, 0
-    for all.
+    """depth: layers of the regressor; width: multiplier of its channels; loss: `overall` of stage 1, or `vdc` of stage
+    2; vertices: that VDC looks at, 0 for all.
 
     Variants of figure 10: `base` has landmark_map false, critic false and weights [0.005, 0, 0, 0]; `ss` has critic
     false; `sc` is `base` with critic true and weights [0.005, 0, 0, 0.005]; `ss+sc` is the default. mask [1, 1, 1] is
@@ -45,11 +45,12 @@ class Options(Section):
     each of the 18, which the paper shows in colours alone (landmark_maps.GROUPS); mouth_centre: between the mouth's
     `corners`, as the paper says, or the `lips`, as its code has it.
 
-    critic_rate: of its Adam; critic_loss: how the regressor is told the critic's opinion, `minimax` as printed,
-    log(1 - C) made small, or `non_saturating`, log(C) made large, which goes on teaching where the critic is sure.
+    critic_rate: of its Adam; critic_loss: how the regressor is told the critic's opinion, `minimax` as printed, log(1 -
+    C) made small, or `non_saturating`, log(C) made large, which goes on teaching where the critic is sure.
     """
 
     depth: Literal[18, 50, 101] = 50
+    width: Number = Field(default=1.0, gt=0)
     loss: Literal["overall", "vdc"] = "overall"
     landmark_map: Flag = True
     map: Literal["gaussian", "pixel"] = "gaussian"
@@ -114,7 +115,7 @@ class Dal2d(Method):
 
     def build(self) -> nn.Module:
         """The three networks."""
-        return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3)
+        return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3, self.options.width)
 
     def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """The regressor; encoder and critic apart."""

@@ -20,9 +20,9 @@ class SelfCriticNet(nn.Module):
     The paper's critic ends in a softmax over one number, which is always 1: this one ends in a sigmoid (CONVENTIONS H).
     """
 
-    def __init__(self, depth: Literal[18, 50, 101] = 50, channels: int = 4) -> None:
+    def __init__(self, depth: Literal[18, 50, 101] = 50, channels: int = 4, width: float = 1.0) -> None:
         super().__init__()
-        self.regressor = ResNet({"out": PARAMETERS}, depth, channels=channels)
+        self.regressor = ResNet({"out": PARAMETERS}, depth, channels, width)
         layers: list[nn.Module] = []
         before = 3
         for wide in LATENT:
