@@ -9,6 +9,7 @@ from typing import Any
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.manifest import MANIFEST_FILE
 from synthgen.dataset.reader import open_dataset
+from training.ablation.rendered_photos import write_rendered_photos
 from training.ablation.table import DataOrder
 
 
@@ -20,8 +21,13 @@ def make_datasets(orders: Mapping[str, DataOrder], workers: int, say: Callable[[
     facts: dict[str, Any] = {}
     for folder, order in orders.items():
         if not is_complete(Path(folder)):
+            if order.renders is not None and order.photos is not None:
+                say(f"writing the renders of {order.renders} as photos into {order.photos}")
+                write_rendered_photos(Path(order.renders), Path(order.photos))
             command = [sys.executable, "-m", "synthgen", "generate", order.recipe, "-o", folder, "--resume"]
-            command += ["--count", str(order.count), "--workers", str(workers)]
+            command += ["--workers", str(workers)]
+            if order.count is not None:
+                command += ["--count", str(order.count)]
             for change in order.set:
                 command += ["--set", change]
             say("making " + " ".join(command[3:]))

@@ -9,7 +9,7 @@ from time import monotonic
 from training.ablation.run import RunOrder, run_order
 
 # Imported once, by the process from which the runs are forked: no run pays the seconds that torch takes.
-PRELOADED = ("training.loop", "training.methods.registry", "torch.utils.tensorboard", "training.ablation.run")
+PRELOADED = ("training.loop", "training.methods.registry", "torch.utils.tensorboard", "training.ablation.run", "typer")
 POLL_S = 1.0
 
 Ended = Callable[[RunOrder, int], None]

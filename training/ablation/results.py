@@ -11,14 +11,14 @@ Runs = Mapping[str, Sequence[Mapping[str, Any]]]  # row with runs of its own -> 
 
 
 def row_values(table: AblationTable, name: str, runs: Runs) -> dict[str, list[float]]:
-    """Measure -> its value for each finished seed of a row."""
+    """Measure -> its value for each finished seed of a row, in the unit that the table shows."""
     row = table.rows[name]
     found: dict[str, list[float]] = {}
     for run in runs.get(row.of or name, ()):
         for measure in table.measures:
             value = _measured(row, name, run).get(row.measures.get(measure, measure))
             if value is not None:
-                found.setdefault(measure, []).append(float(value))
+                found.setdefault(measure, []).append(float(value) * (100.0 if measure in table.percent else 1.0))
     return found
 
 
@@ -62,6 +62,7 @@ def table_of(table: AblationTable, budget: Budget, runs: Runs, failed: Mapping[s
         "budget": budget.model_dump(),
         "measures": list(table.measures),
         "higher": list(table.higher),
+        "percent": list(table.percent),
         "rows": rows,
         "claims": claims,
         "failed": dict(failed),
@@ -93,7 +94,7 @@ def markdown(content: Mapping[str, Any]) -> str:
 
 def _rows_table(content: Mapping[str, Any]) -> list[str]:
     papers = list(dict.fromkeys(column for row in content["rows"].values() for column in row["paper"]))
-    heads = ["row", *(f"{name}{' ↑' if name in content['higher'] else ''}" for name in content["measures"])]
+    heads = ["row", *(_head(name, content) for name in content["measures"])]
     heads += [f"paper: {column}" for column in papers] + ["updates", "gradients", "samples seen", "minutes", "seeds"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in content["rows"].values():
@@ -110,14 +111,22 @@ def _rows_table(content: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _head(measure: str, content: Mapping[str, Any]) -> str:
+    return measure + (", %" if measure in content["percent"] else "") + (" ↑" if measure in content["higher"] else "")
+
+
 def _claims_table(content: Mapping[str, Any]) -> list[str]:
     lines = ["| claim | measure | gap | spread | verdict | paper |", "|---|---|---|---|---|---|"]
     for claim in content["claims"]:
         numbers = ["", ""]
         if claim["verdict"] != "not measured":
-            numbers = [f"{claim['gap']:.3g}", f"{claim['spread']:.3g}"]
+            numbers = [f"{claim['gap']:.3g}", f"{claim['spread']:.2g}"]
         verdict = f"{claim['verdict']} ({claim['seeds']} seeds)" if claim["seeds"] else claim["verdict"]
-        lines.append("| " + " | ".join([claim["says"], claim["measure"], *numbers, verdict, claim["paper"]]) + " |")
+        lines.append(
+            "| "
+            + " | ".join([claim["says"], _head(claim["measure"], content), *numbers, verdict, claim["paper"]])
+            + " |"
+        )
     return lines
 
 

@@ -13,11 +13,17 @@ from training.recipe import TrainingRecipe, load_training_recipe
 
 
 class DataOrder(Section):
-    """How a dataset folder is made where it is missing: a recipe of synthgen, how many samples, and changes."""
+    """How a dataset folder is made where it is missing: a recipe of synthgen, how many samples, and changes.
+
+    renders: a dataset whose pictures serve as photos; they and the file of their fittings, which `set` names as
+    fittings.path, are written into `photos` first.
+    """
 
     recipe: FilePath
-    count: Integer = Field(ge=1)
+    count: Integer | None = Field(default=None, ge=1)
     set: tuple[str, ...] = ()
+    renders: FilePath | None = None
+    photos: FilePath | None = None
 
 
 class Budget(Section):
@@ -68,7 +74,8 @@ class AblationTable(Section):
     """One table.
 
     source: of the paper; recipe: of the training that rows change; set: changes of all rows; datasets: folder -> how it
-    is made; measures: columns, the first judges; higher: those of them that are better when higher.
+    is made; measures: columns, the first judges; higher: those of them that are better when higher; percent: those that
+    are shown as such.
     """
 
     title: str
@@ -78,6 +85,7 @@ class AblationTable(Section):
     datasets: dict[str, DataOrder]
     measures: tuple[str, ...] = Field(min_length=1)
     higher: tuple[str, ...] = ()
+    percent: tuple[str, ...] = ()
     budgets: dict[str, Budget] = Field(min_length=1)
     rows: dict[str, Row] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
@@ -95,8 +103,9 @@ class AblationTable(Section):
                     raise problem("a claim is about {name}, which is no row", "claims", name=name)
             if claim.measure is not None and claim.measure not in self.measures:
                 raise problem("a claim is about {name}, which is no measure", "claims", name=claim.measure)
-        if unknown := set(self.higher) - set(self.measures):
-            raise problem("`higher` names {names}, no measures", "higher", names=", ".join(sorted(unknown)))
+        for key, names in (("higher", self.higher), ("percent", self.percent)):
+            if unknown := set(names) - set(self.measures):
+                raise problem("{names} are no measures", key, names=", ".join(sorted(unknown)))
         return self
 
 
