@@ -77,10 +77,45 @@ def export(
     print(out)
 
 
+@app.command()
+def ablate(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Table (YAML), such as those in training/ablations.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder of the runs and the table.")],
+    budget: Annotated[str, typer.Option("--budget", help="smoke or full.")] = "smoke",
+    updates: Annotated[int | None, typer.Option("--updates", min=1, help="Of the weights, per row.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Runs of each row.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs side by side, one thread each.")] = 1,
+    accelerator: Annotated[str, typer.Option("--accelerator", help="cpu or cuda.")] = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0, help="Stop then; the same command goes on.")
+    ] = None,
+    rows: Annotated[list[str] | None, typer.Option("--row", metavar="NAME", help="This row alone; repeatable.")] = None,
+) -> None:
+    """Train and compare the rows of an ablation table, and set the paper's numbers beside ours.
+
+    Data that are missing are made first. What is done stays done: the same command goes on.
+    The folder receives table.md and table.json; exit code 1 when a row failed.
+
+    \b
+    Examples:
+      python -m training ablate training/ablations/densereg_bins.yaml -o out/ablations/densereg_bins --jobs 2
+      python -m training ablate TABLE.yaml -o DIR --budget full --jobs 8 --accelerator cuda --minutes 9
+    """
+    from training.ablation.ablate import PAGE, AblationOptions, ablate
+    from training.ablation.table import load_table
+
+    options = AblationOptions(budget, updates, seeds, jobs, accelerator, minutes, tuple(rows or ()))
+    result = ablate(load_table(table), out, options, lambda line: print(line, file=sys.stderr, flush=True))
+    print((out / PAGE).read_text(encoding="utf-8"))
+    print(out / PAGE)
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # what a command exits with, None where it just ends
     except SynthgenError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -88,7 +123,7 @@ def main() -> int:
         return 130
     except typer.Exit as done:
         return done.exit_code
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -14,34 +14,58 @@ from synthgen.dataset.torch_dataset import IterableFaces, StreamOptions
 from training.method import Batch, Item, Method, check_labels
 
 POSITION = "position"
+MOST_KEPT_BYTES = 2 * 10**9
 
 
 @dataclass(frozen=True)
 class Layout:
     """How batches are divided: `rank` of `world_size` devices, `parts` of a step on each, `workers` that load, `window`
-    shards that are mixed at a time."""
+    shards that are mixed at a time; keep: decoded samples in memory, where they have room and there are no workers."""
 
     rank: int = 0
     world_size: int = 1
     parts: int = 1
     workers: int = 0
     window: int = 16
+    keep: bool = True
 
 
 class AugmentedItems:
-    """Arrays of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone."""
+    """Position of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone.
 
-    def __init__(self, method: "Reader", seed: int) -> None:
-        self._method = method
-        self._seed = seed
+    keep: what can be had again without decoding stays in memory: the item itself where the method asked for no random
+    numbers, else the arrays that it was made of.
+    """
+
+    def __init__(self, method: "Reader", dataset: Dataset, seed: int, keep: bool) -> None:
+        self._method, self._dataset = method, dataset
+        self._seed, self._keep = seed, keep
+        self._arrays: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
+        self._items: dict[int, Item] = {}
         self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
-    def __call__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> Item:
+    def __call__(self, place: dict[str, np.ndarray[Any, Any]]) -> Item:
         """The item, and its position."""
-        position = int(arrays.pop(POSITION))
+        position = int(place[POSITION])
+        if position in self._items:
+            return self._items[position]
+        arrays = self._arrays.get(position)
+        if arrays is None:
+            arrays = self._dataset[position]
         key = np.random.SeedSequence(self._seed, spawn_key=(int(self.epoch), position))
-        random = np.random.Generator(np.random.Philox(key))
-        return {**self._method.item(arrays, random), POSITION: torch.tensor(position)}
+        bits = np.random.Philox(key)
+        item = {**self._method.item(arrays, np.random.Generator(bits)), POSITION: torch.tensor(position)}
+        if self._keep and _untouched(bits):
+            self._items[position] = item
+        elif self._keep:
+            self._arrays[position] = arrays
+        return item
+
+
+def _untouched(bits: np.random.Philox) -> bool:
+    """Whether no random number was taken: the counter still stands at 0, and nothing is left of a block."""
+    state: Any = bits.state
+    return not state["state"]["counter"].any() and not state["has_uint32"]
 
 
 class PhotosOf:
@@ -90,11 +114,16 @@ class Reader(Protocol):
 
 
 class TrainingData:
-    """Endless batches for one rank, each of `parts` equal parts; `state` is where they stand."""
+    """Endless batches for one rank, each of `parts` equal parts; `state` is where they stand.
 
-    def __init__(self, method: Reader, folder: str, seed: int, batch_size: int, layout: Layout) -> None:
+    first: only so many samples from the beginning of the dataset, None for all.
+    """
+
+    def __init__(
+        self, method: Reader, folder: str, seed: int, batch_size: int, layout: Layout, first: int | None = None
+    ) -> None:
         self.dataset = open_training_dataset(method, folder)
-        chosen = method.chosen(self.dataset, seed)
+        chosen = _first(first, len(self.dataset), method.chosen(self.dataset, seed))
         count = len(self.dataset) if chosen is None else len(chosen)
         shares, frames = layout.world_size * layout.parts, method.frames_per_sample
         if batch_size % (shares * frames):
@@ -107,7 +136,8 @@ class TrainingData:
         if samples > count:
             raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {samples}")
         self._parts, self._local, self._frames = layout.parts, batch_size // shares, frames
-        self._items = AugmentedItems(method, seed)
+        keep = layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES
+        self._items = AugmentedItems(method, self.dataset, seed, keep)
         options = StreamOptions(
             seed,
             window=layout.window,
@@ -115,6 +145,7 @@ class TrainingData:
             ending="drop",
             chosen=None if chosen is None else tuple(chosen.tolist()),
             positions=True,
+            arrays=False,
         )
         self.stream = IterableFaces(
             self.dataset,
@@ -153,6 +184,18 @@ class TrainingData:
         """Go on from a state. Raises UsageError when it is of another dataset or order."""
         self.stream.load_state_dict(state)
         self._batches, self._taken, self._begun = None, 0, 0
+
+
+def _first(count: int | None, available: int, chosen: "np.ndarray[Any, Any] | None") -> "np.ndarray[Any, Any] | None":
+    """The chosen samples that are among the first `count`."""
+    if count is None or count >= available:
+        return chosen
+    return np.arange(count) if chosen is None else chosen[chosen < count]
+
+
+def _decoded_bytes(dataset: Dataset) -> int:
+    """Memory that all samples take, by that of the first."""
+    return len(dataset) * sum(array.nbytes for array in dataset[0].values())
 
 
 def _frame_by_frame(batch: Batch, frames: int) -> Batch:

@@ -1,8 +1,9 @@
-"""What a run tells: a line of JSON per step, TensorBoard's curves, pictures of predictions."""
+"""What a run tells: a line of JSON per step with the seconds since its start, TensorBoard's curves, pictures."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ class Journal:
     def __init__(self, folder: Path, speaks: bool) -> None:
         self._folder = folder
         self._speaks = speaks
+        self._started = perf_counter()
 
     def __enter__(self) -> Self:
         if self._speaks:
@@ -34,6 +36,17 @@ class Journal:
         if self._speaks:
             self._log.close()
             self._board.close()
+
+    def begin(self, step: int) -> None:
+        """Go on after a step: later lines, of work that is done again, are taken out, and time goes on from there."""
+        if not self._speaks:
+            return
+        file = self._folder / LOG
+        kept = [line for line in read_log(file) if line["step"] <= step]
+        self._log.close()
+        file.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._log = file.open("a", encoding="utf-8")
+        self._started = perf_counter() - (kept[-1].get("elapsed_s", 0.0) if kept else 0.0)
 
     def step(self, number: int, values: Mapping[str, Any]) -> None:
         """Losses, rate and times of a step."""
@@ -60,5 +73,14 @@ class Journal:
 
     def _write(self, content: Mapping[str, Any]) -> None:
         if self._speaks:
-            self._log.write(json.dumps(content) + "\n")
+            elapsed = round(perf_counter() - self._started, 3)
+            self._log.write(json.dumps({**content, "elapsed_s": elapsed}) + "\n")
             self._log.flush()
+
+
+def read_log(file: Path) -> list[dict[str, Any]]:
+    """The lines of a log.jsonl, without a last one that was cut off; empty where there is none."""
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]

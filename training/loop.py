@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -31,13 +32,15 @@ BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
 @dataclass(frozen=True)
 class RunOptions:
     """devices: how many; accelerator: as Fabric names it; workers: loader processes of each device; resume: go on with
-    what the folder holds; most_steps: stop there, as if interrupted (tests)."""
+    what the folder holds; most_steps: stop there, as if interrupted (tests); cache: keep decoded samples in memory,
+    where they take less than 2 GB and there are no workers."""
 
     devices: int = 1
     accelerator: str = "auto"
     workers: int = 0
     resume: bool = False
     most_steps: int | None = None
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class _Run:
         stages = list(recipe.stages.items())
         self.method.prepare(open_training_dataset(self.method, stages[0][1].data))
         self._plain = self.method.build()
+        if recipe.channels_last:
+            self._plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.init_from is not None and not self._state:
             self._begin_from(recipe.init_from)
         if fabric.world_size > 1 and recipe.batch_norm == "all_devices":
@@ -100,6 +105,8 @@ class _Run:
         """All stages, from the beginning or from where the folder stands."""
         measures: dict[str, float] = {}
         begin_stage, begin_step = self._state.get("stage", 0), self._state.get("step", 0)
+        steps = [stage.steps for stage in self.recipe.stages.values()]
+        self.journal.begin(sum(steps[:begin_stage]) + begin_step)
         self._best = self._state.get("best", self._best)
         for number, (name, stage) in enumerate(self.recipe.stages.items()):
             self.method.begin_stage(self._plain, self.recipe.stage_options(stage))
@@ -158,8 +165,9 @@ class _Run:
             self.recipe.accumulate,
             self.options.workers,
             self.recipe.window,
+            self.options.cache,
         )
-        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout)
+        data = TrainingData(self.method, stage.data, self.recipe.seed, self.recipe.batch_size, layout, stage.samples)
         self._photos = None
         if stage.photos is not None:
             count = max(round(self.recipe.batch_size * stage.photos_share), 1)
@@ -192,12 +200,12 @@ class _Run:
         self.network.train()
         own = self.method.step(self, parts)
         self._total += 1
-        mean = mean_over_devices(torch.stack([loss.float() for loss in own.values()]))
-        losses = dict(zip(own, mean, strict=True))
-        if not bool(torch.isfinite(mean).all()):
-            self._abort(losses, own, parts[0][0])
+        # One copy for all of them: each would wait for the device.
+        means = mean_over_devices(torch.stack([loss.detach().float() for loss in own.values()])).tolist()
+        values = dict(zip(own, means, strict=True))
+        if not all(isfinite(mean) for mean in means):
+            self._abort(values, own, parts[0][0])
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
-        values = {key: float(loss) for key, loss in losses.items()}
         self.journal.step(self._total, {"stage": name, "rate": rates["main"], **values, **seconds})
 
     def _next(self, data: TrainingData) -> list[Batch]:
@@ -212,13 +220,13 @@ class _Run:
     def _on_device(self, parts: list[Batch]) -> list[Batch]:
         return [{key: plane.to(self.fabric.device) for key, plane in part.items()} for part in parts]
 
-    def _abort(self, losses: Losses, own: Losses, batch: Batch) -> None:
+    def _abort(self, losses: Mapping[str, float], own: Losses, batch: Batch) -> None:
         from safetensors.torch import save_file
 
         file = self.folder / BAD_BATCH
         if not all(bool(torch.isfinite(loss).all()) for loss in own.values()):  # else another device's batch was bad
             save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
-        named = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+        named = ", ".join(f"{name} {loss:g}" for name, loss in losses.items())
         raise LabelError(
             f"step {self._total}: a loss is not finite ({named}); its batch is in {file}; lower the learning rate, or "
             "look for labels that are not finite with synthgen verify --deep"

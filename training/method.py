@@ -134,6 +134,16 @@ class Method:
         """Batches that a step looks at."""
         return 1
 
+    @property
+    def updates_per_step(self) -> int:
+        """Updates of the main weights that a step leaves."""
+        return 1
+
+    @property
+    def gradients_per_step(self) -> int:
+        """Updates of the main weights that a step computes, those that it takes back among them."""
+        return self.updates_per_step
+
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """Name -> loss, "total" among them."""
         raise NotImplementedError

@@ -1,5 +1,6 @@
 """A checkpoint -> the method and network that it holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,22 @@ class Restored:
     facts: dict[str, Any]
 
 
-def restore(folder: Path) -> Restored:
+def restore(folder: Path, changes: Mapping[str, Any] | None = None) -> Restored:
     """The content of a checkpoint. Its first dataset must be there, for the model and the statistics.
 
-    Raises DatasetError when the checkpoint or the dataset cannot be read, or does not hold this method's weights.
+    changes: options of the method that differ from those of training, such as how its outputs are decoded.
+    Raises DatasetError when the checkpoint or the dataset cannot be read, or does not hold this method's weights;
+    RecipeError for an option that the method does not have.
     """
     weights, _, state = load_checkpoint(folder)
     recipe = TrainingRecipe.model_validate(state["recipe"])
     stages = list(recipe.stages.values())
-    method = open_method(recipe.method, state["method"]["options"])
+    options = {**state["method"]["options"], **(changes or {})}
+    method = open_method(recipe.method, options)
     dataset = open_training_dataset(method, stages[0].data)
     method.prepare(dataset)
     network = method.build()
-    method.begin_stage(network, state["method"]["options"])
+    method.begin_stage(network, options)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -59,7 +59,8 @@ class StreamOptions:
     of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
     ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many); chosen: positions of the samples to
     take, some perhaps repeatedly, instead of all, and then all of them are mixed; positions: give `transform` each
-    sample's position in the dataset among its arrays, as `position`.
+    sample's position in the dataset among its arrays, as `position`; arrays: False reads nothing, for a `transform` that
+    reads by position itself.
     """
 
     seed: int = 0
@@ -69,6 +70,7 @@ class StreamOptions:
     ending: Literal["keep", "drop"] = "keep"
     chosen: tuple[int, ...] | None = None
     positions: bool = False
+    arrays: bool = True
 
 
 class IterableFaces(IterableDataset[Any]):
@@ -123,7 +125,8 @@ class IterableFaces(IterableDataset[Any]):
             for position in range(step + self._rank, min(step + batch * ranks, stop), ranks):
                 number = order[position] if chosen is None else chosen[order[position]]
                 place = {"position": np.array(number)} if self.options.positions else {}
-                yield self._transform(self.dataset[number] | place)
+                arrays = self.dataset[number] if self.options.arrays else {}
+                yield self._transform(arrays | place)
 
     @property
     def epoch(self) -> int:

@@ -29,7 +29,8 @@ HEAT_SPREAD, HEAT_WEIGHT = 1.5, 10.0
 
 
 class Options(Section):
-    """depth: layers; points: 68, or 98 and 19 as WFLW and AFLW have them, which are computed from the 68.
+    """depth: layers; width: multiplier of their channels; points: 68, or 98 and 19 as WFLW and AFLW have them, which
+    are computed from the 68.
 
     loss: the paper's, or one that it compares with (table 6). `adaptive_wing` is a loss of heat maps, and gets a
     network that makes them; the others regress coordinates, and the paper quotes its numbers from its publication.
@@ -46,6 +47,7 @@ class Options(Section):
     """
 
     depth: Literal[18, 50, 101] = 50
+    width: Number = Field(default=1.0, gt=0)
     points: Literal[68, 98, 19] = 68
     loss: Literal["anisotropic", "wing", "adaptive_wing", "l1", "l2", "smooth_l1"] = "anisotropic"
     along: Number = Field(default=5.0, gt=0)
@@ -98,8 +100,8 @@ class Anisotropic(Method):
         """The network."""
         options, points = self.options, self._set.points
         if options.loss == "adaptive_wing":
-            return HeatmapNet(points, options.depth, options.scale)
-        return ResNet({"landmarks": 2 * points}, options.depth)
+            return HeatmapNet(points, options.depth, options.scale, options.width)
+        return ResNet({"landmarks": 2 * points}, options.depth, width=options.width)
 
     def landmarks(self, network: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
         """(B, K, 2) px."""

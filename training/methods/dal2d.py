@@ -18,7 +18,7 @@ from training.losses.landmark_coefficients import landmark_consistency, weighted
 from training.losses.shape_model import ShapeModel, vertices
 from training.losses.vertex_distance import vertex_distance
 from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, Steps, normalised
-from training.networks.self_critic_net import SelfCriticNet
+from training.networks.self_critic_net import PARAMETERS, SelfCriticNet
 from training.parameter_model import (
     dataset_model,
     dataset_statistics,
@@ -32,8 +32,8 @@ Weight = Annotated[Number, Field(ge=0)]
 
 
 class Options(Section):
-    """depth: layers of the regressor; loss: `overall` of stage 1, or `vdc` of stage 2; vertices: that VDC looks at, 0
-    for all.
+    """depth: layers of the regressor; width: multiplier of the channels of all three networks; loss: `overall` of stage
+    1, or `vdc` of stage 2; vertices: that VDC looks at, 0 for all.
 
     Variants of figure 10: `base` has landmark_map false, critic false and weights [0.005, 0, 0, 0]; `ss` has critic
     false; `sc` is `base` with critic true and weights [0.005, 0, 0, 0.005]; `ss+sc` is the default. mask [1, 1, 1] is
@@ -45,11 +45,12 @@ class Options(Section):
     each of the 18, which the paper shows in colours alone (landmark_maps.GROUPS); mouth_centre: between the mouth's
     `corners`, as the paper says, or the `lips`, as its code has it.
 
-    critic_rate: of its Adam; critic_loss: how the regressor is told the critic's opinion, `minimax` as printed,
-    log(1 - C) made small, or `non_saturating`, log(C) made large, which goes on teaching where the critic is sure.
+    critic_rate: of its Adam; critic_loss: how the regressor is told the critic's opinion, `minimax` as printed, log(1 -
+    C) made small, or `non_saturating`, log(C) made large, which goes on teaching where the critic is sure.
     """
 
     depth: Literal[18, 50, 101] = 50
+    width: Number = Field(default=1.0, gt=0)
     loss: Literal["overall", "vdc"] = "overall"
     landmark_map: Flag = True
     map: Literal["gaussian", "pixel"] = "gaussian"
@@ -83,6 +84,7 @@ class Dal2d(Method):
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
+        self._statistics = torch.zeros(PARAMETERS), torch.ones(PARAMETERS)
         self._landmarks: ShapeModel | None = None
         self._model: ShapeModel | None = None
         self._size = (0, 0)
@@ -93,7 +95,7 @@ class Dal2d(Method):
         if min(height, width) < 64:
             raise DatasetError(f"{dataset.path}: pictures of {height} x {width}; dal2d's encoder needs 64 px at least")
         model, statistics = dataset_model(dataset), dataset_statistics(dataset)
-        self._size = height, width
+        self._size, self._statistics = (height, width), statistics
         self._landmarks = landmark_shape_model(model, statistics)
         rows = None
         if self.options.vertices:
@@ -103,9 +105,9 @@ class Dal2d(Method):
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px."""
-        assert self._landmarks is not None, "prepare() comes first"
+        center, scale = self._statistics
         parameters = torch.from_numpy(arrays["parameters_62"])
-        scored = (parameters - self._landmarks.center) / self._landmarks.scale
+        scored = (parameters - center) / scale
         return {**self.photo_item(arrays, random), "parameters": scored}
 
     def photo_item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
@@ -114,7 +116,7 @@ class Dal2d(Method):
 
     def build(self) -> nn.Module:
         """The three networks."""
-        return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3)
+        return SelfCriticNet(self.options.depth, 4 if self.options.landmark_map else 3, self.options.width)
 
     def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """The regressor; encoder and critic apart."""
@@ -142,8 +144,9 @@ class Dal2d(Method):
         """Weighted coefficients and, on all pictures, consistency and the critic's opinion; or VDC."""
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
         if self.options.loss == "vdc":
-            assert self._model is not None
-            distance = vertex_distance(outputs, batch["parameters"], self._model.to(outputs.device))
+            assert self._model is not None, "prepare() comes first"
+            self._model = self._model.to(outputs.device)
+            distance = vertex_distance(outputs, batch["parameters"], self._model)
             return {"total": distance, "vdc": distance}
         coefficients = weighted_coefficient_loss(outputs, batch["parameters"], self._shapes(outputs.device))
         found = {"total": coefficients, "coefficients": coefficients}
@@ -243,4 +246,5 @@ class Dal2d(Method):
 
     def _shapes(self, device: torch.device) -> ShapeModel:
         assert self._landmarks is not None, "prepare() comes first"
-        return self._landmarks.to(device)
+        self._landmarks = self._landmarks.to(device)
+        return self._landmarks

@@ -27,9 +27,9 @@ Rate = Annotated[Number, Field(gt=0)]
 
 
 class Options(Section):
-    """depth: layers of the trunk; bins: K, 1 is plain regression; head: `segmentation` learns the eight parts instead
-    (table 1); with_depth: a depth branch; residuals: False decodes the middle of the bins ("q" in figure 5); scales,
-    side: of the random crop, 0 for none.
+    """depth: layers of the trunk; width: multiplier of its channels; bins: K, 1 is plain regression; head:
+    `segmentation` learns the eight parts instead (table 1); with_depth: a depth branch; residuals: False decodes the
+    middle of the bins ("q" in figure 5); scales, side: of the random crop, 0 for none.
 
     weight: of the regression, 40 for bins and 70 without them in the paper; sigma: of smooth L1, which the paper does
     not tell, 1 as in Fast R-CNN; residual_unit: what it measures, in widths of a `bin`, as the released network, for
@@ -38,6 +38,7 @@ class Options(Section):
     """
 
     depth: Literal[18, 50, 101] = 101
+    width: Number = Field(default=1.0, gt=0)
     bins: Integer = Field(default=10, ge=1)
     head: Literal["coordinates", "segmentation"] = "coordinates"
     with_depth: Flag = False
@@ -83,12 +84,12 @@ class DenseReg(Method):
     def build(self) -> nn.Module:
         """The network."""
         if self.options.head == "segmentation":
-            return DenseRegressionNet({"parts": PARTS}, self.options.depth)
+            return DenseRegressionNet({"parts": PARTS}, self.options.depth, self.options.width)
         heads: dict[str, int] = {}
         for axis in (*AXES, *(("depth",) if self.options.with_depth else ())):
             bins = 1 if axis == "depth" else self.options.bins
             heads |= {f"bin_{axis}": 1 + bins, f"residual_{axis}": bins}
-        return DenseRegressionNet(heads, self.options.depth)
+        return DenseRegressionNet(heads, self.options.depth, self.options.width)
 
     def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """The trunk, and the new layers at their own rates."""

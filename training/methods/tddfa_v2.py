@@ -141,6 +141,16 @@ class TddfaV2(Method):
         """`meta` looks at k batches to train on and one to choose by."""
         return self.options.look_ahead + 1 if self.options.loss == "meta" else 1
 
+    @property
+    def updates_per_step(self) -> int:
+        """`meta` keeps the k updates of the better loss."""
+        return self.options.look_ahead if self.options.loss == "meta" else 1
+
+    @property
+    def gradients_per_step(self) -> int:
+        """`meta` takes k updates by each of two losses."""
+        return 2 * self.options.look_ahead if self.options.loss == "meta" else 1
+
     def step(self, steps: Steps, parts: list[list[Batch]]) -> Losses:
         """One step, or for `meta` k steps by the better of two losses (algorithm 1); logs which, as in figure 7."""
         if self.options.loss != "meta":

@@ -14,12 +14,12 @@ STRIDE: Literal[8] = 8
 class DenseRegressionNet(nn.Module):
     """Picture (N, 3, H, W) -> name of a head -> (N, outputs, H, W).
 
-    heads: name -> channels; depth: of the trunk. The features of stride 8 are interpolated bilinearly.
+    heads: name -> channels; depth and width: of the trunk. The features of stride 8 are interpolated bilinearly.
     """
 
-    def __init__(self, heads: Mapping[str, int], depth: Literal[18, 50, 101] = 101) -> None:
+    def __init__(self, heads: Mapping[str, int], depth: Literal[18, 50, 101] = 101, width: float = 1.0) -> None:
         super().__init__()
-        self.trunk = ResNetTrunk(depth, output_stride=STRIDE)
+        self.trunk = ResNetTrunk(depth, output_stride=STRIDE, width=width)
         self.names = tuple(heads)
         layers = [nn.Conv2d(self.trunk.channels_out, count, 1) for count in heads.values()]
         for name, layer in zip(heads, layers, strict=True):

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from training.networks.layers import Heads, convolution
+from training.networks.layers import Heads, convolution, scaled_width
 
 # Blocks of each stage, and whether they are bottlenecks.
 DEPTHS: dict[int, tuple[tuple[int, ...], bool]] = {
@@ -55,19 +55,25 @@ class Bottleneck(nn.Module):
 class ResNetTrunk(nn.Module):
     """Picture (N, C, H, W) -> features (N, `channels_out`, H / output_stride, W / output_stride).
 
-    output_stride 8 or 16 keeps the resolution of the last stages and dilates them instead (densereg: 2 and 4).
+    output_stride 8 or 16 keeps the resolution of the last stages and dilates them instead (densereg: 2 and 4). width
+    multiplies all channels.
     """
 
     def __init__(
-        self, depth: Literal[18, 50, 101] = 50, channels: int = 3, output_stride: Literal[8, 16, 32] = 32
+        self,
+        depth: Literal[18, 50, 101] = 50,
+        channels: int = 3,
+        output_stride: Literal[8, 16, 32] = 32,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
         counts, bottlenecks = DEPTHS[depth]
         block = Bottleneck if bottlenecks else BasicBlock
-        self.channels_out = WIDTHS[-1] * (EXPANSION if bottlenecks else 1)
-        stages: list[nn.Module] = [convolution(channels, 64, size=7, stride=2), nn.MaxPool2d(3, 2, 1)]
-        before, reached, dilation = 64, 4, 1
-        for number, (wide, count) in enumerate(zip(WIDTHS, counts, strict=True)):
+        widths = [scaled_width(wide, width) for wide in WIDTHS]
+        self.channels_out = widths[-1] * (EXPANSION if bottlenecks else 1)
+        before, reached, dilation = widths[0], 4, 1
+        stages: list[nn.Module] = [convolution(channels, before, size=7, stride=2), nn.MaxPool2d(3, 2, 1)]
+        for number, (wide, count) in enumerate(zip(widths, counts, strict=True)):
             stride = 1 if number == 0 else 2
             if stride == 2 and reached == output_stride:
                 stride, dilation = 1, 2 * dilation
@@ -88,9 +94,11 @@ class ResNetTrunk(nn.Module):
 class ResNet(nn.Module):
     """Picture (N, C, H, W) -> name of a head -> (N, outputs)."""
 
-    def __init__(self, heads: Mapping[str, int], depth: Literal[18, 50, 101] = 50, channels: int = 3) -> None:
+    def __init__(
+        self, heads: Mapping[str, int], depth: Literal[18, 50, 101] = 50, channels: int = 3, width: float = 1.0
+    ) -> None:
         super().__init__()
-        self.trunk = ResNetTrunk(depth, channels)
+        self.trunk = ResNetTrunk(depth, channels, width=width)
         self.heads = Heads(self.trunk.channels_out, heads)
 
     def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
