@@ -164,6 +164,9 @@ def test_what_does_not_fit_is_told(
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options={"widht": 1.0}), tmp_path / "d", CPU)
     with pytest.raises(RecipeError, match="tddfa_v2 takes no photos"):
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, stage={"photos": str(faces)}), tmp_path / "e", CPU)
+    with pytest.raises(RecipeError, match="tddfa_v2: options.width is the same in all stages"):
+        changed = recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, stage={"options": {"width": 0.5}})
+        train(changed, tmp_path / "g", CPU)
     with pytest.raises(UsageError, match="cannot be divided"):
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, batch_size=3, accumulate=2), tmp_path / "f", CPU)
 

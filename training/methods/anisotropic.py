@@ -71,6 +71,7 @@ class Anisotropic(Method):
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image",)
     criterion: str = "nme"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "points", "marched", "bins", "pose_axis", "folded")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

@@ -81,6 +81,7 @@ class Dal2d(Method):
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
     criterion: str = "nme"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "landmark_map", "vertices")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

@@ -59,6 +59,7 @@ class DenseReg(Method):
     labels: tuple[str, ...] = ("image", "uv", "parts")
     labels_if_there: ClassVar[tuple[str, ...]] = ("ignore_mask",)
     criterion: str = "error"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "bins", "head", "with_depth")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

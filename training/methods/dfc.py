@@ -53,6 +53,7 @@ class Dfc(Method):
     labels: tuple[str, ...] = ("image", "flow", "matchability")
     takes_pairs: ClassVar[bool] = True
     criterion: str = "flow_error_px"
+    fixed: ClassVar[tuple[str, ...]] = ("widths",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
