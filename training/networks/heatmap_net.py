@@ -31,7 +31,7 @@ class HeatmapNet(nn.Module):
         for _ in range(3):
             layers += [nn.ConvTranspose2d(before, wide, 4, 2, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
             before = wide
-        self.head = nn.Sequential(*layers, nn.Conv2d(WIDE, points, 1))
+        self.head = nn.Sequential(*layers, nn.Conv2d(before, points, 1))
 
     def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
         """Landmarks and heat maps."""
