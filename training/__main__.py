@@ -90,6 +90,9 @@ def ablate(
         float | None, typer.Option("--minutes", min=0, help="Stop then; the same command goes on.")
     ] = None,
     rows: Annotated[list[str] | None, typer.Option("--row", metavar="NAME", help="This row alone; repeatable.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe of all rows.")
+    ] = None,
 ) -> None:
     """Train and compare the rows of an ablation table, and set the paper's numbers beside ours.
 
@@ -105,7 +108,9 @@ def ablate(
     from training.ablation.table import load_table
 
     options = AblationOptions(budget, updates, seeds, jobs, accelerator, minutes, tuple(rows or ()))
-    result = ablate(load_table(table), out, options, lambda line: print(line, file=sys.stderr, flush=True))
+    loaded = load_table(table)
+    loaded = loaded.model_copy(update={"set": (*loaded.set, *(overrides or ()))})
+    result = ablate(loaded, out, options, lambda line: print(line, file=sys.stderr, flush=True))
     print((out / PAGE).read_text(encoding="utf-8"))
     print(out / PAGE)
     if result["failed"]:
