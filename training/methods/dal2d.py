@@ -32,8 +32,8 @@ Weight = Annotated[Number, Field(ge=0)]
 
 
 class Options(Section):
-    """depth: layers of the regressor; width: multiplier of its channels; loss: `overall` of stage 1, or `vdc` of stage
-    2; vertices: that VDC looks at, 0 for all.
+    """depth: layers of the regressor; width: multiplier of the channels of all three networks; loss: `overall` of stage
+    1, or `vdc` of stage 2; vertices: that VDC looks at, 0 for all.
 
     Variants of figure 10: `base` has landmark_map false, critic false and weights [0.005, 0, 0, 0]; `ss` has critic
     false; `sc` is `base` with critic true and weights [0.005, 0, 0, 0.005]; `ss+sc` is the default. mask [1, 1, 1] is

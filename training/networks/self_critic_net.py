@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from training.networks.layers import scaled_width
 from training.networks.resnet import ResNet
 
 PARAMETERS = 62
@@ -16,8 +17,9 @@ class SelfCriticNet(nn.Module):
     """Called with "regress", "encode" or "judge", so that one module holds all three (also when distributed).
 
     regress: picture and, with 4 channels, heat map (N, channels, H, W) -> parameters (N, 62), z-scored. encode: picture
-    (N, 3, H, W), sides of at least 64 -> (N, 256). judge: code and parameters -> logits (N,) that they belong together.
-    The paper's critic ends in a softmax over one number, which is always 1: this one ends in a sigmoid (CONVENTIONS H).
+    (N, 3, H, W), sides of at least 64 -> (N, 256 width). judge: code and parameters -> logits (N,) that they belong
+    together. The paper's critic ends in a softmax over one number, which is always 1: this one ends in a sigmoid
+    (CONVENTIONS H).
     """
 
     def __init__(self, depth: Literal[18, 50, 101] = 50, channels: int = 4, width: float = 1.0) -> None:
@@ -25,13 +27,14 @@ class SelfCriticNet(nn.Module):
         self.regressor = ResNet({"out": PARAMETERS}, depth, channels, width)
         layers: list[nn.Module] = []
         before = 3
-        for wide in LATENT:
+        latent = [scaled_width(wide, width) for wide in LATENT]
+        for wide in latent:
             layers += [nn.Conv2d(before, wide, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2)]
             before = wide
         self.encoder = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         full: list[nn.Module] = []
-        before = LATENT[-1] + PARAMETERS
-        for wide in CRITIC:
+        before = latent[-1] + PARAMETERS
+        for wide in (*(scaled_width(wide, width) for wide in CRITIC[:-1]), CRITIC[-1]):
             full += [nn.Linear(before, wide), nn.ReLU()]
             before = wide
         self.critic = nn.Sequential(*full[:-1])
