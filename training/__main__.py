@@ -34,7 +34,7 @@ def train(
     from training.recipe import load_training_recipe
 
     loaded = load_training_recipe(recipe, tuple(overrides or ()))
-    result = train(loaded, out, RunOptions(devices, accelerator, workers, resume))
+    result = train(loaded, out, RunOptions(devices, accelerator, workers, resume, progress=True))
     for name, value in result.measures.items():
         print(f"{name:20} {value:.4g}")
     print(out)
@@ -63,6 +63,26 @@ def evaluate(
 
         Image.fromarray(pixels).save(picture)
         print(picture)
+
+
+@app.command()
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, whose curves are overlaid.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.png", help="Chart to write.")],
+    across: Annotated[str, typer.Option("--across", help="minutes, samples or steps.")] = "minutes",
+    losses: Annotated[bool, typer.Option("--losses/--no-losses", help="The losses, too.")] = True,
+) -> None:
+    """Draw the learning curves of runs: measures and losses against minutes, samples or steps.
+
+    \b
+    Examples:
+      python -m training plot out/dfc/compact -o curves.png
+      python -m training plot out/ablations/densereg_bins/runs/k1-0 out/ablations/densereg_bins/runs/k10-0 -o bins.png
+    """
+    from training.curves import draw_learning_curves
+
+    draw_learning_curves(runs, out, across, losses)
+    print(out)
 
 
 @app.command()

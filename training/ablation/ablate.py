@@ -123,8 +123,8 @@ def save(
     text = json.dumps({**table_of(table, budget, runs, failed), "datasets": facts}, indent=1) + "\n"
     result: dict[str, Any] = json.loads(text)
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in ((JSON_FILE, text), (PAGE, markdown(result))):
+    for name, written in ((JSON_FILE, text), (PAGE, markdown(result))):
         temporary = out / f".{name}"
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(written, encoding="utf-8")
         temporary.rename(out / name)
     return result
