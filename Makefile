@@ -1,6 +1,7 @@
 # make demo   a first dataset and its contact sheets       make check  style, types, architecture
 # make test   all tests                                     make bench  figures beside their goals
 # make portraits   six real portraits: fitted, labelled, turned, set in motion, made into textures (needs ../shared/data)
+# make train-smoke  a few steps of each method on data made on the spot, with evaluation, export and reloading
 # make train-compact  data and a small network for each of the five methods
 # make chaos  a run whose workers and driver are killed at random, against an undisturbed one
 PYTHON ?= python3
@@ -13,7 +14,7 @@ DATA ?= ../shared/data
 PORTRAITS := out/portraits
 ON_PORTRAITS := --model $(PORTRAITS)/ict.npz --photos $(DATA)/photos
 
-.PHONY: demo test check bench portraits chaos train-compact clean
+.PHONY: demo test check bench portraits chaos train-smoke train-compact clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; installed again only when the dependencies change.
@@ -55,6 +56,10 @@ portraits: $(STAMP)
 
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos
+
+# Also part of `make test`, and so of continuous integration.
+train-smoke: $(STAMP)
+	$(BIN)/python -m pytest -q tests/training/test_smoke.py
 
 METHODS ?= dfc densereg dal2d tddfa_v2 anisotropic
 train-compact: $(STAMP)

@@ -34,7 +34,7 @@ def train(
     from training.recipe import load_training_recipe
 
     loaded = load_training_recipe(recipe, tuple(overrides or ()))
-    result = train(loaded, out, RunOptions(devices, accelerator, workers, resume))
+    result = train(loaded, out, RunOptions(devices, accelerator, workers, resume, progress=True))
     for name, value in result.measures.items():
         print(f"{name:20} {value:.4g}")
     print(out)
@@ -66,6 +66,26 @@ def evaluate(
 
 
 @app.command()
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, whose curves are overlaid.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.png", help="Chart to write.")],
+    across: Annotated[str, typer.Option("--across", help="minutes, samples or steps.")] = "minutes",
+    losses: Annotated[bool, typer.Option("--losses/--no-losses", help="The losses, too.")] = True,
+) -> None:
+    """Draw the learning curves of runs: measures and losses against minutes, samples or steps.
+
+    \b
+    Examples:
+      python -m training plot out/dfc/compact -o curves.png
+      python -m training plot out/ablations/densereg_bins/runs/k1-0 out/ablations/densereg_bins/runs/k10-0 -o bins.png
+    """
+    from training.curves import draw_learning_curves
+
+    draw_learning_curves(runs, out, across, losses)
+    print(out)
+
+
+@app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder `last` or `best` of a run.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.onnx", help="File to write.")],
@@ -90,6 +110,9 @@ def ablate(
         float | None, typer.Option("--minutes", min=0, help="Stop then; the same command goes on.")
     ] = None,
     rows: Annotated[list[str] | None, typer.Option("--row", metavar="NAME", help="This row alone; repeatable.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe of all rows.")
+    ] = None,
 ) -> None:
     """Train and compare the rows of an ablation table, and set the paper's numbers beside ours.
 
@@ -105,7 +128,9 @@ def ablate(
     from training.ablation.table import load_table
 
     options = AblationOptions(budget, updates, seeds, jobs, accelerator, minutes, tuple(rows or ()))
-    result = ablate(load_table(table), out, options, lambda line: print(line, file=sys.stderr, flush=True))
+    loaded = load_table(table)
+    loaded = loaded.model_copy(update={"set": (*loaded.set, *(overrides or ()))})
+    result = ablate(loaded, out, options, lambda line: print(line, file=sys.stderr, flush=True))
     print((out / PAGE).read_text(encoding="utf-8"))
     print(out / PAGE)
     if result["failed"]:

@@ -136,7 +136,7 @@ class TrainingData:
         if samples > count:
             raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {samples}")
         self._parts, self._local, self._frames = layout.parts, batch_size // shares, frames
-        keep = layout.keep and not layout.workers and _decoded_bytes(self.dataset) <= MOST_KEPT_BYTES
+        keep = layout.keep and not layout.workers and count * _kept_bytes(method, self.dataset) <= MOST_KEPT_BYTES
         self._items = AugmentedItems(method, self.dataset, seed, keep)
         options = StreamOptions(
             seed,
@@ -193,9 +193,11 @@ def _first(count: int | None, available: int, chosen: "np.ndarray[Any, Any] | No
     return np.arange(count) if chosen is None else chosen[chosen < count]
 
 
-def _decoded_bytes(dataset: Dataset) -> int:
-    """Memory that all samples take, by that of the first."""
-    return len(dataset) * sum(array.nbytes for array in dataset[0].values())
+def _kept_bytes(method: Reader, dataset: Dataset) -> int:
+    """Memory that a sample takes, decoded or as an item, whichever is more."""
+    arrays = dataset[0]
+    decoded = sum(array.nbytes for array in arrays.values())
+    return max(decoded, sum(tensor.nbytes for tensor in method.item(arrays, None).values()))
 
 
 def _frame_by_frame(batch: Batch, frames: int) -> Batch:

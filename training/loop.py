@@ -22,6 +22,7 @@ from training.initial_weights import load_initial_weights
 from training.journal import Journal
 from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
+from training.progress import Report, training_progress
 from training.rate import learning_rate
 from training.recipe import Optimizer, Stage, TrainingRecipe
 
@@ -33,7 +34,7 @@ BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
 class RunOptions:
     """devices: how many; accelerator: as Fabric names it; workers: loader processes of each device; resume: go on with
     what the folder holds; most_steps: stop there, as if interrupted (tests); cache: keep decoded samples in memory,
-    where they take less than 2 GB and there are no workers."""
+    where they take less than 2 GB and there are no workers; progress: a bar, on a terminal."""
 
     devices: int = 1
     accelerator: str = "auto"
@@ -41,6 +42,7 @@ class RunOptions:
     resume: bool = False
     most_steps: int | None = None
     cache: bool = True
+    progress: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def train(recipe: TrainingRecipe, folder: Path, options: RunOptions | None = Non
     )
     fabric.launch()
     run = _Run(fabric, recipe, folder, options)
-    with run.journal:
+    steps = sum(stage.steps for stage in recipe.stages.values())
+    with run.journal, training_progress(steps, options.progress and fabric.is_global_zero) as run.report:
         return run.run()
 
 
@@ -91,7 +94,8 @@ class _Run:
         self._specs: dict[str, Optimizer] = {}
         self._photos: TrainingData | None = None
         self.journal = Journal(folder, fabric.is_global_zero)
-        self._total = 0
+        self.report: Report = lambda number, samples, values: None
+        self._total = self._samples = 0
         self._best = float("inf")
 
     def _begin_from(self, source: str) -> None:
@@ -111,11 +115,11 @@ class _Run:
         for number, (name, stage) in enumerate(self.recipe.stages.items()):
             self.method.begin_stage(self._plain, self.recipe.stage_options(stage))
             if number < begin_stage:
-                self._total += stage.steps
+                self._count(stage.steps)
                 continue
             data = self._begin(stage, number == begin_stage)
             first = begin_step if number == begin_stage else 0
-            self._total += first
+            self._count(first)
             for step in range(first, stage.steps):
                 if self.options.most_steps is not None and self._total >= self.options.most_steps:
                     self._keep(number, step, data)
@@ -127,6 +131,13 @@ class _Run:
                 if last or (step + 1) % self.recipe.keep_every == 0:
                     self._keep(number, step + 1, data)
         return TrainingResult(self._plain, measures, self._total)
+
+    def _count(self, steps: int) -> int:
+        """Add steps of the current stage, taken now or before; the samples that they look at."""
+        samples = steps * self.recipe.batch_size * self.method.batches_per_step
+        self._total += steps
+        self._samples += samples
+        return samples
 
     # --- what a method may ask for ------------------------------------------------------------------------------
 
@@ -199,14 +210,16 @@ class _Run:
         loaded = perf_counter()
         self.network.train()
         own = self.method.step(self, parts)
-        self._total += 1
+        samples = self._count(1)
         # One copy for all of them: each would wait for the device.
         means = mean_over_devices(torch.stack([loss.detach().float() for loss in own.values()])).tolist()
         values = dict(zip(own, means, strict=True))
         if not all(isfinite(mean) for mean in means):
             self._abort(values, own, parts[0][0])
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
-        self.journal.step(self._total, {"stage": name, "rate": rates["main"], **values, **seconds})
+        told = {"stage": name, "samples": self._samples, "rate": rates["main"], **values, **seconds}
+        self.journal.step(self._total, told)
+        self.report(self._total, samples, told)
 
     def _next(self, data: TrainingData) -> list[Batch]:
         parts = data.next()

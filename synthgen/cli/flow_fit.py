@@ -40,7 +40,7 @@ def fit_flow_source(request: FitRequest, model: "MorphableModel") -> Path | None
     if request.report is not None:
         write_report(found, request.report)
     if request.curve is not None:
-        from synthgen.report.energy_chart import draw_energy_chart
+        from synthgen.report.charts import draw_energy_chart
 
         draw_energy_chart([(point.stage, point.energies) for point in found.curve], request.curve)
         say(f"curve: {request.curve}")

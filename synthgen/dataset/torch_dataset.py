@@ -59,8 +59,8 @@ class StreamOptions:
     of ranks whose batches add up to the same size; ending: what to do with samples that do not fill a step of all
     ranks: "keep" (some ranks get fewer) or "drop" (all ranks get equally many); chosen: positions of the samples to
     take, some perhaps repeatedly, instead of all, and then all of them are mixed; positions: give `transform` each
-    sample's position in the dataset among its arrays, as `position`; arrays: False reads nothing, for a `transform` that
-    reads by position itself.
+    sample's position in the dataset among its arrays, as `position`; arrays: False reads nothing, for a `transform`
+    that reads by position itself.
     """
 
     seed: int = 0

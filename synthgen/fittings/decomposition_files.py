@@ -13,16 +13,14 @@ from synthgen.alignment.photometric_model import PhotometricModel
 from synthgen.core.errors import UsageError
 from synthgen.dataset.whole_file import write_whole
 from synthgen.fittings.decomposition import Decomposer
-from synthgen.fittings.decomposition_pictures import (
-    contact_sheet,
-    convergence_curve,
-    decomposition_pictures,
-)
+from synthgen.fittings.decomposition_pictures import contact_sheet, decomposition_pictures
 from synthgen.fittings.photometric_photos import PhotometricRow, RefinedPhotos
 from synthgen.morphable.albedo.names import LAYER_NAMES
+from synthgen.report.charts import draw_rounds_chart
 
 PLANES = ("overlay", "albedo", "model_albedo", "shading", "reconstruction", "residual")
-SHEET = "contact_sheet.png"
+SHEET, CONVERGENCE = "contact_sheet.png", "convergence.png"
+TERMS = ("data", "landmarks", "shape", "appearance")
 
 
 def write_decompositions(refined: RefinedPhotos, model: PhotometricModel, folder: Path) -> list[Path]:
@@ -40,7 +38,8 @@ def write_decompositions(refined: RefinedPhotos, model: PhotometricModel, folder
             files.append(_write_png(Image.fromarray(pictures[name]), place / f"{name}.png"))
         if pictures:
             shown.append((row.name, pictures))
-        files.append(_write_png(convergence_curve(fit), place / "convergence.png"))
+        draw_rounds_chart(_rounds(fit), place / CONVERGENCE, "the photo was not used: " + "; ".join(fit.flags)[:90])
+        files.append(place / CONVERGENCE)
         write_whole(place / "fit.json", _json(row, fit).encode())
         files.append(place / "fit.json")
     if shown:
@@ -57,6 +56,14 @@ def _pictures(
         return decomposition_pictures(decomposer.decompose(photo, fit, head_landmarks(model.fitter, fit.head)))
     except UsageError:  # the head lies outside the photo
         return {}
+
+
+def _rounds(fit: PhotometricFit) -> list[tuple[str, dict[str, tuple[float, float]]]]:
+    """The level of the photo and number of points of each round, and its terms before and after."""
+    return [
+        (f"1/{round(1 / one.scale)}\n{one.points} points", {name: getattr(one, name) for name in TERMS})
+        for one in fit.rounds
+    ]
 
 
 def _json(row: PhotometricRow, fit: PhotometricFit) -> str:
@@ -78,10 +85,7 @@ def _json(row: PhotometricRow, fit: PhotometricFit) -> str:
                 "steps": one.steps,
                 "rms_over_noise": one.rms,
                 "energy": dict(zip(("before", "after"), one.energy)),
-                "terms": {
-                    name: dict(zip(("before", "after"), getattr(one, name)))
-                    for name in ("data", "landmarks", "shape", "appearance")
-                },
+                "terms": {name: dict(zip(("before", "after"), getattr(one, name))) for name in TERMS},
             }
             for one in fit.rounds
         ],

@@ -1,12 +1,11 @@
-"""Decompositions as pictures that people look at: planes, overlays, a contact sheet, and the course of the energy."""
+"""Decompositions as pictures that people look at: planes, overlays, and a contact sheet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from synthgen.alignment.photometric import PhotometricFit, Round
 from synthgen.fittings.decomposition import Decomposition
 from synthgen.shading.transfer import linear_of_byte_table, srgb_from_linear
 
@@ -14,16 +13,10 @@ Pixels = NDArray[np.uint8]
 
 COLUMNS = ("photo", "overlay", "albedo", "model_albedo", "shading", "reconstruction", "residual")
 _TILE, _GAP, _HEADER = 200, 4, 22
-_PAPER, _INK, _FAINT = (250, 250, 248), (30, 30, 30), (200, 200, 200)
+_PAPER, _INK = (250, 250, 248), (30, 30, 30)
 _OUTLINE, _FITTED, _ANNOTATED = (60, 255, 120), (255, 60, 60), (70, 170, 255)
 _NOTHING = 0.06  # linear grey beside the face
 _RESIDUAL_GAIN = 2.0
-_SERIES = (
-    ("data", (40, 90, 200)),
-    ("landmarks", (200, 80, 40)),
-    ("shape", (60, 150, 60)),
-    ("appearance", (150, 60, 170)),
-)
 
 
 def decomposition_pictures(parts: Decomposition) -> dict[str, Pixels]:
@@ -62,49 +55,6 @@ def contact_sheet(named: Sequence[tuple[str, dict[str, Pixels]]]) -> Image.Image
             sheet.paste(tile, (_GAP + column * (_TILE + _GAP), top))
         draw.text((_GAP + 4, top + _TILE + 4), name, _INK)
     return sheet
-
-
-def convergence_curve(fit: PhotometricFit) -> Image.Image:
-    """The terms of the energy before and after each round, logarithmic; lines break where the photo's level or the
-    points change, because energies of different data cannot be compared."""
-    width, height, left, bottom = 640, 360, 60, 40
-    picture = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(picture)
-    values = [value for name, _ in _SERIES for one in fit.rounds for value in getattr(one, name)]
-    if not values:
-        draw.text((20, 20), "the photo was not used: " + "; ".join(fit.flags)[:90], _INK)
-        return picture
-    decades = (int(np.floor(np.log10(max(min(values), 0.1)))), int(np.ceil(np.log10(max(*values, 1.0)))))
-    low = 10.0 ** decades[0]
-
-    def at(position: float, value: float) -> tuple[float, float]:
-        share = (np.log10(max(value, low)) - decades[0]) / max(decades[1] - decades[0], 1)
-        x = left + position * (width - left - 20) / len(fit.rounds)
-        return x, height - bottom - share * (height - bottom - 30)
-
-    for decade in range(decades[0], decades[1] + 1):
-        x, y = at(0, 10.0**decade)
-        draw.line([(x, y), (width - 20, y)], _FAINT)
-        draw.text((8, y - 6), f"{10.0**decade:g}", _INK)
-    for number, one in enumerate(fit.rounds):
-        _draw_round(draw, at, number, one, height - bottom)
-    for number, (name, colour) in enumerate(_SERIES):
-        draw.text((left + 130 * number, 8), name, colour)
-    return picture
-
-
-def _draw_round(
-    draw: ImageDraw.ImageDraw, at: Callable[[float, float], tuple[float, float]], number: int, one: Round, floor: float
-) -> None:
-    for name, colour in _SERIES:
-        before, after = getattr(one, name)
-        line = [at(number + 0.1, before), at(number + 0.9, after)]
-        draw.line(line, colour, 2)
-        for x, y in line:
-            draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=colour)
-    x, _ = at(number + 0.1, one.data[0])
-    draw.text((x, floor + 6), f"1/{round(1 / one.scale)}", _INK)
-    draw.text((x, floor + 20), f"{one.points} pts", _INK)
 
 
 def _encoded(linear: NDArray[np.floating]) -> Pixels:

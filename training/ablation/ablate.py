@@ -120,10 +120,11 @@ def save(
         content = finished(order)
         if content is not None:
             runs.setdefault(order.row, []).append(content)
-    result = {**table_of(table, budget, runs, failed), "datasets": facts}
+    text = json.dumps({**table_of(table, budget, runs, failed), "datasets": facts}, indent=1) + "\n"
+    result: dict[str, Any] = json.loads(text)
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in ((JSON_FILE, json.dumps(result, indent=1) + "\n"), (PAGE, markdown(result))):
+    for name, written in ((JSON_FILE, text), (PAGE, markdown(result))):
         temporary = out / f".{name}"
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(written, encoding="utf-8")
         temporary.rename(out / name)
     return result

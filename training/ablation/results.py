@@ -122,11 +122,8 @@ def _claims_table(content: Mapping[str, Any]) -> list[str]:
         if claim["verdict"] != "not measured":
             numbers = [f"{claim['gap']:.3g}", f"{claim['spread']:.2g}"]
         verdict = f"{claim['verdict']} ({claim['seeds']} seeds)" if claim["seeds"] else claim["verdict"]
-        lines.append(
-            "| "
-            + " | ".join([claim["says"], _head(claim["measure"], content), *numbers, verdict, claim["paper"]])
-            + " |"
-        )
+        cells = [claim["says"], _head(claim["measure"], content), *numbers, verdict, claim["paper"]]
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
