@@ -31,7 +31,12 @@ class Matched:
 
 
 def match(
-    predictions: Predictions, truth: Truth, counts: Sequence[int], missing: Missing | None, first_pixel: float, in_order: bool
+    predictions: Predictions,
+    truth: Truth,
+    counts: Sequence[int],
+    missing: Missing | None,
+    first_pixel: float,
+    in_order: bool,
 ) -> Matched:
     """The predictions by face, in the order of the truth and in our pixels.
 
@@ -98,7 +103,7 @@ def _missing_note(truth: Truth, found: NDArray[np.bool_], missing: Missing | Non
     if missing is None:
         raise UsageError(
             f"{where}: {lacking}: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}; "
-            f"choose --missing fail (each counts with an error of {100 * MISSING_ERROR:g} % of its normaliser, and as a "
+            f"choose --missing fail (each counts with an error of {100 * MISSING_ERROR:g} % of its normaliser and as a "
             "failure) or --missing exclude (they are left out, which makes most numbers better)"
         )
     if missing == "exclude":

@@ -96,7 +96,7 @@ def _numbers(means: Sequence[Mean], sums: Sequence[Array]) -> Array:
 
 
 def interval(values: Array, level: float = 0.95) -> Array:
-    """(2, M) percentiles of bootstrapped numbers (R, M), resamples without a number left out; NaN where none has one."""
+    """(2, M) percentiles of bootstrapped numbers (R, M), NaN among them left out; NaN where nothing is left."""
     tail = 50.0 * (1.0 - level)
     bounds = np.full((2, values.shape[1]), np.nan)
     for column in range(values.shape[1]):
