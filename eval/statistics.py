@@ -127,7 +127,7 @@ def cluster_sums(values: Array, clusters: Sequence[str]) -> Array:
     if not clusters:
         return values
     _, number = np.unique(np.asarray(clusters), return_inverse=True)
-    return np.bincount(number, weights=values)
+    return np.asarray(np.bincount(number, weights=values), np.float64)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

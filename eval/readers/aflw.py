@@ -82,7 +82,7 @@ def read_aflw19_test(path: Path) -> Truth:
         faces.boxes + _SHIFT,
         [picture_of(photos, name) for name in faces.names],
     )
-    truth = replace(truth, subsets={"frontal": faces.visible.all(axis=1)})
+    truth = replace(truth, subsets={"frontal": np.asarray(faces.visible.all(axis=1))})
     return selected(truth, faces.order[_TRAINING_FACES:])
 
 

@@ -30,8 +30,10 @@ REANNOTATED, LABELLED_YAW, GIVEN_BOX = (
 
 @dataclass(frozen=True)
 class Aflw2000:
-    """truth: the original 68 points (N, 68, 3) and the fitted yaw; angles: (N, 3) Zhu's pitch, yaw, roll in radians;
-    reannotated: (N, 68, 2) our pixels, labelled_yaw: (N,) degrees, given_box: (N, 4), None where the file is missing."""
+    """truth: the original 68 points (N, 68, 3) and the fitted yaw; angles: (N, 3) Zhu's pitch, yaw, roll in radians.
+
+    reannotated: (N, 68, 2) our pixels, labelled_yaw: (N,) degrees, given_box: (N, 4); None where the file is missing.
+    """
 
     truth: Truth
     angles: Array

@@ -36,13 +36,14 @@ def read_w300(folder: Path) -> Truth:
 
     Raises AssetError when no folder of the release is there, or a file is no .pts of 68 points.
     """
-    names = {name: subset for name in _names(folder) if (subset := _w300_subset(name))}
+    subset_of = {name: _w300_subset(name) for name in _names(folder)}
+    names = sorted(name for name, subset in subset_of.items() if subset)
     if not names:
         wanted = ", ".join(part for parts in W300_SUBSETS.values() for part in parts)
         raise AssetError(f"{folder}: no .pts file below {wanted}; expected 300W's folders")
-    truth = _read(folder, sorted(names), 2)
-    subset = np.array([names[name] for name in truth.ids])
-    subsets = {name: subset == name for name in W300_SUBSETS}
+    truth = _read(folder, names, 2)
+    subset = np.array([subset_of[name] for name in truth.ids])
+    subsets = {name: np.asarray(subset == name) for name in W300_SUBSETS}
     subsets["full"] = subsets["common"] | subsets["challenging"]
     notes = [
         f"{name} holds {int(mask.sum())} faces, the release {W300_COUNTS[name]}."
