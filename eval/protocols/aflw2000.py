@@ -44,7 +44,7 @@ def run(request: Request) -> Result:
         counted = np.flatnonzero(np.isfinite(errors))  # faces of which no inner point is visible say nothing
         ids, values = tuple(matched.truth.ids[row] for row in counted), errors[counted]
         variants += [
-            Variant(f"{name}/{split}", ids, values, tuple(_measures(values, yaw[counted])))
+            Variant(f"{name}/{split}", ids, values, tuple(_measures(values, yaw[counted])), curve=name)
             for split, yaw in splits.items()
         ]
     return landmark_result("aflw2000", TITLE, matched, variants, request, _notes(data, matched))

@@ -44,7 +44,9 @@ def picture(path: Path, size: tuple[int, int] = (450, 450), seed: int = 0) -> No
     Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path, quality=80)
 
 
-def write_aflw2000(folder: Path, points: Array, angles: Array, tables: bool = True, pictures: bool = False) -> list[str]:
+def write_aflw2000(
+    folder: Path, points: Array, angles: Array, tables: bool = True, pictures: bool = False
+) -> list[str]:
     """image00002.mat and so on, and 3DDFA's tables; returns the ids."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"image{2 + 3 * row:05d}" for row in range(len(points))]
@@ -65,7 +67,9 @@ def write_aflw2000(folder: Path, points: Array, angles: Array, tables: bool = Tr
         np.save(configs / "AFLW2000-3D-Reannotated.pts68.npy", again)
         np.save(configs / "AFLW2000-3D-new.pose.npy", np.abs(np.rad2deg(angles[:, 1])).astype(np.float32))
         low, high = points[..., :2].min(axis=1) - 20, points[..., :2].max(axis=1) + 20
-        np.save(configs / "AFLW2000-3D_crop.roi_box.npy", (np.concatenate([low, high], axis=1) + 0.5).astype(np.float32))
+        np.save(
+            configs / "AFLW2000-3D_crop.roi_box.npy", (np.concatenate([low, high], axis=1) + 0.5).astype(np.float32)
+        )
     return names
 
 
