@@ -77,6 +77,34 @@ def export(
     print(out)
 
 
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder `last` or `best` of a run.")],
+    pictures: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for drawings and numbers.")],
+    boxes: Annotated[Path | None, typer.Option("--boxes", metavar="FILE", help="Face boxes: .csv or .json.")] = None,
+    tight: Annotated[bool, typer.Option("--tight", help="The boxes are those of the landmarks.")] = False,
+    landmarks: Annotated[
+        Path | None, typer.Option("--landmarks", metavar="FILE", help="Landmarks, as synthgen fit reads them.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", metavar="PHOTO", help="What dfc trained on pairs matches with.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Morphable model.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Run a checkpoint on photos and draw what it sees: synthgen predict without an export."""
+    from synthgen.predict.faces import FaceSource
+    from synthgen.predict.run import PredictRequest, run_predict
+    from training.checkpoint_network import open_checkpoint
+
+    source = FaceSource(pictures, boxes, landmarks, tight)
+    network = open_checkpoint(checkpoint, device)
+    found = run_predict(network, PredictRequest(source, out, target, model), lambda text: print(text, file=sys.stderr))
+    print(f"{len(found)} faces", file=sys.stderr)
+    print(out)
+
+
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
     try:
