@@ -68,7 +68,7 @@ def ratio_within(errors: NDArray[np.floating], thresholds: NDArray[np.floating])
 
 
 def area_under_ratio(errors: NDArray[np.floating], limit: float) -> float:
-    """Area under the curve of `ratio_within` from 0 to `limit`, over `limit`: exact, as the mean of max(0, 1 - e/limit).
+    """Area under the curve of `ratio_within` from 0 to `limit`, over `limit`: the mean of max(0, 1 - e/limit), exact.
 
     NaN of no errors. Errors that are not finite count as beyond the limit.
     """
@@ -99,7 +99,7 @@ def has_code(codes: NDArray[np.integer], wanted: Collection[int]) -> Mask:
 def matchability_overlaps(said: Mask, codes: NDArray[np.integer], policy: str = "dfc") -> dict[int, Overlap]:
     """Reason code -> overlap of the said and the true pixels of that code, ignored pixels left out.
 
-    said: (H, W) bool, predicted to match; codes: (H, W) uint8 reason codes; policy: which codes match (core.conventions).
+    said: (H, W) bool, predicted to match; codes: (H, W) uint8 reason codes; policy: which codes match.
     A code is judged against all pixels of the other answer: of a code that matches, the union holds its own pixels and
     those that do not match but were said to; of a code that does not match, its own pixels and the matching ones that
     were said not to.
@@ -264,10 +264,10 @@ def dense_vertices_nme(
 
 def check_rotations(name: str, matrices: Floats) -> None:
     """Raise UsageError for matrices (N, 3, 3) that are not proper rotations to within 1e-3."""
-    wrong = ~np.isfinite(matrices).all(axis=(1, 2))
-    finite = np.where(wrong[:, None, None], np.eye(3), matrices)
-    wrong |= np.abs(finite @ finite.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)) >= 1e-3
-    wrong |= np.linalg.det(finite) <= 0
+    unknown: Mask = ~np.isfinite(matrices).all(axis=(1, 2))
+    finite = np.where(unknown[:, None, None], np.eye(3), matrices)
+    skewed = np.abs(finite @ finite.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)) >= 1e-3
+    wrong = unknown | skewed | np.asarray(np.linalg.det(finite) <= 0)
     if wrong.any():
         raise UsageError(
             f"{name} rotation {int(np.argmax(wrong))} is not one: expected an orthonormal matrix with determinant 1; "
