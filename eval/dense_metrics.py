@@ -264,10 +264,10 @@ def dense_vertices_nme(
 
 def check_rotations(name: str, matrices: Floats) -> None:
     """Raise UsageError for matrices (N, 3, 3) that are not proper rotations to within 1e-3."""
-    unknown: Mask = ~np.isfinite(matrices).all(axis=(1, 2))
+    unknown = np.asarray(~np.isfinite(matrices).all(axis=(1, 2)))
     finite = np.where(unknown[:, None, None], np.eye(3), matrices)
     skewed = np.abs(finite @ finite.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)) >= 1e-3
-    wrong = unknown | skewed | np.asarray(np.linalg.det(finite) <= 0)
+    wrong: Mask = unknown | skewed | np.asarray(np.linalg.det(finite) <= 0)
     if wrong.any():
         raise UsageError(
             f"{name} rotation {int(np.argmax(wrong))} is not one: expected an orthonormal matrix with determinant 1; "
