@@ -9,7 +9,7 @@ import pytest
 from synthgen.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("synthgen", "benchmarks", "training")
+FOLDERS = ("synthgen", "benchmarks", "training", "eval")
 MOST_LINES = 400
 MOST_PARAMETERS = 8
 FORBIDDEN_FILES = re.compile(r"(^|_)(utils?|helpers?|misc|common|manager)(_|$)")
