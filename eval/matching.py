@@ -31,7 +31,12 @@ class Matched:
 
 
 def match(
-    predictions: Predictions, truth: Truth, counts: Sequence[int], missing: Missing | None, first_pixel: float, in_order: bool
+    predictions: Predictions,
+    truth: Truth,
+    counts: Sequence[int],
+    missing: Missing | None,
+    first_pixel: float,
+    in_order: bool,
 ) -> Matched:
     """The predictions by face, in the order of the truth and in our pixels.
 

@@ -6,7 +6,9 @@ from eval.protocol import Protocol
 from synthgen.core.errors import UsageError
 
 # Name -> module of eval.protocols that has PROTOCOL; loaded when it is asked for.
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "synthetic": "synthetic",
+}
 
 
 def load_protocol(name: str) -> Protocol:
