@@ -65,7 +65,15 @@ def landmark_result(
         protocol=name,
         title=title,
         numbers=tuple(numbers),
-        errors=tuple(errors_of(variant) for variant in variants),
+        errors=tuple(errors_of(variant) for variant in _different(variants)),
         notes=(*notes, *matched.truth.notes, *matched.notes),
         draw=partial(draw_face, matched),
     )
+
+
+def _different(variants: Sequence[Variant]) -> list[Variant]:
+    """The variants without those that only count the same errors in another way."""
+    first: dict[int, Variant] = {}
+    for variant in variants:
+        first.setdefault(id(variant.errors), variant)
+    return list(first.values())

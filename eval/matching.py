@@ -103,7 +103,7 @@ def _missing_note(truth: Truth, found: NDArray[np.bool_], missing: Missing | Non
     if missing is None:
         raise UsageError(
             f"{where}: {lacking}: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}; "
-            f"choose --missing fail (each counts with an error of {100 * MISSING_ERROR:g} % of its normaliser, and as a "
+            f"choose --missing fail (each counts with an error of {100 * MISSING_ERROR:g} % of its normaliser and as a "
             "failure) or --missing exclude (they are left out, which makes most numbers better)"
         )
     if missing == "exclude":

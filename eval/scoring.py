@@ -30,7 +30,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of a protocol. errors: (N,) fractions of the samples `ids`; limit: of its curve, percent."""
+    """A variant of a protocol.
+
+    errors: (N,) fractions of the samples `ids`; limit: of their curve, percent; clusters: what samples belong together;
+    curve: what the errors are called, the variant's name by default.
+    """
 
     name: str
     ids: tuple[str, ...]
@@ -38,8 +42,7 @@ class Variant:
     measures: tuple[Measure, ...]
     limit: float = 10.0
     clusters: tuple[str, ...] = ()
-    unit: str = "%"
-    factor: float = 100.0
+    curve: str = ""
 
 
 @dataclass
@@ -111,7 +114,6 @@ def numbers_of(variant: Variant, resamples: int) -> list[Number]:
 
 
 def errors_of(variant: Variant) -> SampleErrors:
-    """The errors of a variant in its unit."""
-    return SampleErrors(
-        variant.name, variant.ids, variant.errors * variant.factor, variant.unit, variant.limit, variant.clusters
-    )
+    """The errors of a variant in percent."""
+    name = variant.curve or variant.name
+    return SampleErrors(name, variant.ids, variant.errors * 100.0, "%", variant.limit, variant.clusters)

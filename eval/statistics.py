@@ -96,7 +96,7 @@ def _numbers(means: Sequence[Mean], sums: Sequence[Array]) -> Array:
 
 
 def interval(values: Array, level: float = 0.95) -> Array:
-    """(2, M) percentiles of bootstrapped numbers (R, M), resamples without a number left out; NaN where none has one."""
+    """(2, M) percentiles of bootstrapped numbers (R, M), NaN among them left out; NaN where nothing is left."""
     tail = 50.0 * (1.0 - level)
     bounds = np.full((2, values.shape[1]), np.nan)
     for column in range(values.shape[1]):
@@ -127,7 +127,7 @@ def cluster_sums(values: Array, clusters: Sequence[str]) -> Array:
     if not clusters:
         return values
     _, number = np.unique(np.asarray(clusters), return_inverse=True)
-    return np.bincount(number, weights=values)
+    return np.asarray(np.bincount(number, weights=values), np.float64)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def new_truth(
     doubles = sorted({name for name in ids if list(ids).count(name) > 1}) if len(set(ids)) < count else []
     if doubles:
         raise AssetError(f"{where}: {len(doubles)} ids occur more than once: {', '.join(doubles[:5])}")
-    annotated = np.isfinite(points).all(axis=2)
+    annotated: Mask = np.asarray(np.isfinite(points).all(axis=2))
     return Truth(
         scheme=scheme,
         ids=tuple(ids),

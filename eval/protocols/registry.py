@@ -7,6 +7,15 @@ from synthgen.core.errors import UsageError
 
 # Name -> module of eval.protocols that has PROTOCOL; loaded when it is asked for.
 MODULES: dict[str, str] = {
+    "aflw2000": "aflw2000",
+    "aflw21": "aflw21",
+    "aflw_pifa": "aflw_pifa",
+    "lfpa34": "lfpa34",
+    "aflw19": "aflw19",
+    "w300": "w300",
+    "wflw": "wflw",
+    "vw300": "vw300",
+    "menpo3d": "menpo3d",
     "synthetic": "synthetic",
 }
 
