@@ -8,39 +8,43 @@ from numpy.typing import NDArray
 from eval.benchmark_bins import Axis
 from eval.benchmark_run import Scores, bins_of
 from eval.benchmark_scores import Metric
-from eval.protocol import Number, Result
-from eval.scoring import Measure, Variant, errors_of, numbers_of
+from eval.protocol import Number, Result, SampleErrors
+from eval.scoring import Measure, Variant, numbers_of
 from eval.statistics import Mean, mean_of
 
 PARTS = "part: "
 
 
-def benchmark_variants(
-    scores: Scores, metrics: Mapping[str, Metric], headline: Sequence[str], axes: Sequence[Axis], fingerprint: str
-) -> list[Variant]:
-    """All samples with every metric, then each bin of each axis with the metrics of `headline`, all of them named with
-    the fingerprint of the dataset. The errors of all are those of the first metric that was measured."""
+def benchmark_result(
+    title: tuple[str, str],
+    scores: Scores,
+    metrics: Mapping[str, Metric],
+    headline: Sequence[str],
+    axes: Sequence[Axis],
+    fingerprint: str,
+    resamples: int,
+) -> Result:
+    """All samples with every metric, then each bin of each axis with the metrics of `headline`.
+
+    title: name and title of the protocol; fingerprint: of the dataset, part of the name of every number. The errors
+    that rank the samples are those of the first metric that was measured.
+    """
     measured = [name for name in metrics if name in scores.values]
     everyone = np.ones(len(scores.ids), bool)
     measures = [_measure(scores, metrics[name], name, everyone) for name in measured]
-    variants = [_variant(scores, f"all {fingerprint}", measured, metrics, [*measures, *_overlaps(scores, everyone)])]
+    whole = f"all {fingerprint}"
+    found = [(whole, [*measures, *_overlaps(scores, everyone)])]
     for axis in axes:
         for name, mask in bins_of(scores, axis):
             some = [_measure(scores, metrics[one], one, mask) for one in measured if one in headline]
             if some:
-                variants.append(Variant(f"{name} {fingerprint}", (), np.zeros(0), tuple(some)))
-    return variants
-
-
-def benchmark_result(name: str, title: str, variants: Sequence[Variant], resamples: int) -> Result:
-    """The numbers of variants with their intervals; those with samples of their own give the errors."""
+                found.append((f"{name} {fingerprint}", some))
     numbers: list[Number] = []
-    ids = variants[0].ids
-    for variant in variants:
+    for variant, some in found:
         # Bins are masks over the same samples, so that they are drawn as part of the whole.
-        whole = Variant(variant.name, ids, variant.errors, variant.measures)
-        numbers += numbers_of(whole, resamples)
-    return Result(name, title, tuple(numbers), tuple(errors_of(one) for one in variants if one.ids))
+        numbers += numbers_of(Variant(variant, scores.ids, np.zeros(len(scores.ids)), tuple(some)), resamples)
+    errors = (_errors(scores, whole, metrics[measured[0]], measured[0]),) if measured else ()
+    return Result(*title, tuple(numbers), errors)
 
 
 def _measure(scores: Scores, metric: Metric, name: str, mask: NDArray[np.bool_]) -> Measure:
@@ -64,19 +68,12 @@ def _overlaps(scores: Scores, mask: NDArray[np.bool_]) -> list[Measure]:
     return found
 
 
-def _variant(
-    scores: Scores, name: str, measured: Sequence[str], metrics: Mapping[str, Metric], measures: Sequence[Measure]
-) -> Variant:
-    if not measured:
-        return Variant(name, scores.ids, np.zeros(0), tuple(measures))
-    metric, column = metrics[measured[0]], scores.values[measured[0]]
+def _errors(scores: Scores, variant: str, metric: Metric, name: str) -> SampleErrors:
+    column = scores.values[name]
     finite = np.isfinite(column)
-    if not finite.all():
-        ids = scores.ids  # samples without this error rank as the best
-        return Variant(name, ids, np.where(finite, column, 0.0), tuple(measures), _limit(metric, column[finite]),
-                       unit=metric.unit, factor=metric.scale)  # fmt: skip
-    limit = _limit(metric, column)
-    return Variant(name, scores.ids, column, tuple(measures), limit, unit=metric.unit, factor=metric.scale)
+    ids = tuple(one for one, there in zip(scores.ids, finite, strict=True) if there)
+    limit = _limit(metric, column[finite])
+    return SampleErrors(variant, ids, metric.scale * column[finite], metric.unit, limit)
 
 
 def _limit(metric: Metric, column: NDArray[np.float64]) -> float:

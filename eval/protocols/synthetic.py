@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eval.benchmark_bins import IMAGE_AXES, PAIR_AXES, image_values, pair_values
 from eval.benchmark_drawing import draw_image, draw_pair
-from eval.benchmark_numbers import benchmark_result, benchmark_variants
+from eval.benchmark_numbers import benchmark_result
 from eval.benchmark_run import FileSource, Source, collect_scores, without_missing
 from eval.benchmark_scores import FLOW_METRICS, IMAGE_METRICS, NEEDED, score_image, score_pair
 from eval.matching import MISSING_ERROR
@@ -59,8 +59,8 @@ def _run_images(request: Request, dataset: Dataset) -> Result:
     light = str(dataset.recipe["light"]["source"])
     scores = collect_scores(seen, source, score_image, partial(image_values, light_source=light))
     scores, notes = without_missing(scores, request.missing, WORST)
-    variants = benchmark_variants(scores, IMAGE_METRICS, HEADLINE, IMAGE_AXES, fingerprint(dataset))
-    result = benchmark_result(NAME, TITLE, variants, request.resamples)
+    named = fingerprint(dataset)
+    result = benchmark_result((NAME, TITLE), scores, IMAGE_METRICS, HEADLINE, IMAGE_AXES, named, request.resamples)
     notes = [_dataset_note(dataset), *notes, *_model_notes(request, source)]
     return replace(result, notes=(*notes, *_coverage_notes(source)), draw=partial(_draw, seen, source))
 
@@ -71,8 +71,8 @@ def _run_pairs(request: Request, dataset: Dataset, policy: str) -> Result:
     score = partial(score_pair, policy=policy)
     scores = collect_scores(seen, source, score, lambda row, sample: pair_values(row))
     scores, notes = without_missing(scores, request.missing, WORST)
-    variants = benchmark_variants(scores, FLOW_METRICS, HEADLINE, PAIR_AXES, fingerprint(dataset))
-    result = benchmark_result(NAME, TITLE, variants, request.resamples)
+    named = fingerprint(dataset)
+    result = benchmark_result((NAME, TITLE), scores, FLOW_METRICS, HEADLINE, PAIR_AXES, named, request.resamples)
     told = (
         f"Matchability by the policy {policy}: mean over pairs of each pair's mean end-point error; IoU of all pixels."
     )
