@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from eval.commands import register
 from eval.protocols.registry import MODULES
 from synthgen.core.errors import SynthgenError
 
@@ -43,6 +44,7 @@ def score(
 
 for _name in MODULES:
     app.command(_name)(score)
+register(app)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ MODULES: dict[str, str] = {
     "vw300": "vw300",
     "menpo3d": "menpo3d",
     "synthetic": "synthetic",
+    "sweeps": "sweeps",
 }
 
 

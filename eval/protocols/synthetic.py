@@ -103,8 +103,8 @@ def open_source(request: Request, dataset: Dataset) -> Source:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """How a dataset is named in every number."""
-    return f"[{dataset.fingerprint[:FINGERPRINT_DIGITS]}]"
+    """How a dataset is named in every number: its fingerprint says what a sample is, the count how many there are."""
+    return f"[{dataset.fingerprint[:FINGERPRINT_DIGITS]} x {len(dataset)}]"
 
 
 def _draw(dataset: Dataset, source: Source, name: str) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ def test_the_truth_has_no_error(benchmark: Path, written) -> None:
             continue
         best = 100.0 if number.metric.startswith(("IoU", "area", "face pixels within")) else 0.0
         assert number.value == pytest.approx(best, abs=2e-4), number.key
-        assert f"[{open_dataset(benchmark).fingerprint[:12]}]" in number.variant
+        assert f"[{open_dataset(benchmark).fingerprint[:12]} x 16]" in number.variant
         assert number.low is not None and number.low <= number.value <= number.high + 1e-12
     assert result.errors[0].ids == tuple(str(n) for n in range(16))
     assert {
