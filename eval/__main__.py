@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
+from eval.commands import register
 from eval.protocol import Missing, Request, Result, as_json
 from eval.protocols.registry import TITLES, load_protocol
 from synthgen.core.errors import SynthgenError, UsageError
@@ -77,6 +78,9 @@ def published(
     for table in published_tables():
         if not paper or table.paper == paper:
             print_published(table)
+
+
+register(app)
 
 
 def score(

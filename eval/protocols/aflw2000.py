@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, predicted_faces, with_missing
 from eval.matching import Matched
 from eval.metrics import box_size, mean_error, points_box
@@ -22,6 +23,7 @@ TITLE = "AFLW2000-3D, 68 points, 2D and 3D"
 WORST = 20
 INNER = np.arange(68) >= 17
 OPTIONS = {
+    **CROP_OPTION,
     "reannotated": "AFLW2000-3D-Reannotated.pts68.npy, when it is not below the folder of the data",
     "yaw": "AFLW2000-3D-new.pose.npy, the same",
     "boxes": "AFLW2000-3D_crop.roi_box.npy, the same",
