@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from eval.benchmark_model import BenchmarkModel
 from eval.crops import CROPS
@@ -33,7 +34,8 @@ def predict_landmarks(request: Request, truth: Truth) -> tuple[Predictions, tupl
         raise AssetError(f"{truth.where}: its pictures are not there, so a model has nothing to look at")
     network = open_network(request.model)
     cut_by = _cut_by(request.options.get("crop", ""), truth)
-    model = BenchmarkModel(network, Model.model_validate(network.card.model))
+    section: Model = TypeAdapter(Model).validate_python(network.card.model or {"source": "procedural"})
+    model = BenchmarkModel(network, section)
     points = np.concatenate(list(_predicted(model, truth, rows, cut_by)))
     ids = tuple(truth.ids[row] for row in rows)
     notes = _notes(network.card, cut_by)

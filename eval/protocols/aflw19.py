@@ -50,7 +50,8 @@ PROTOCOL = Protocol(
     "aflw19",
     TITLE,
     "AFLWinfo_release.mat or a folder with it; pictures in data/flickr or flickr beside it",
-    "19 points of each test face in AFLW's order, or 68 from which they are taken; ids are the pictures' names, NAME#2 for a second face of one",
+    "19 points of each test face in AFLW's order, or 68 from which they are taken; ids are the pictures' names, NAME#2 "
+    "for a second face of one",
     run,
     CROP_OPTION,
 )
