@@ -178,7 +178,10 @@ def _options(sets: list[str], known: Any) -> dict[str, str]:
 
 
 def _method_name(path: Path | None) -> str:
-    return "" if path is None else path.parent.name if path.name in ("best", "last") else path.stem
+    if path is None:
+        return ""
+    # A run's folder is out/METHOD/RUN/best.
+    return "/".join(path.absolute().parts[-3:-1]) if path.name in ("best", "last") else path.stem
 
 
 def _help(name: str) -> str:

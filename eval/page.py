@@ -90,7 +90,8 @@ def _curve_note(errors: list[SampleErrors]) -> str:
 
 def _cases(result: Result, errors: SampleErrors) -> list[dict[str, Any]]:
     order = np.argsort(-errors.values, kind="stable")
-    worst, best = order[:CASES], order[::-1][:CASES]
+    count = max(1, min(CASES, len(order) // 2))
+    worst, best = order[:count], order[::-1][:count]
     middle = order[len(order) // 2 :][: CASES if len(order) > 3 * CASES else 0]
     groups = [("Worst", worst), ("In the middle", middle), ("Best", best)]
     return [
