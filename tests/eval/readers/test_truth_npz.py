@@ -20,8 +20,12 @@ def test_everything_that_it_may_hold(tmp_path: Path) -> None:
     points = POINTS.copy()
     points[1, 2] = np.nan
     picture(tmp_path / "a.jpg")
-    file = save(tmp_path / "t.npz", points=points, ids=IDS, boxes=np.ones((3, 4)), visible=np.array([[1, 1, 0, 1]] * 3),
-                yaw_deg=np.array([1.0, 2.0, 3.0]), videos=np.array(["v", "v", "w"]), first_pixel=np.array(1.0))  # fmt: skip
+    visible, videos = np.array([[1, 1, 0, 1]] * 3), np.array(["v", "v", "w"])
+    yaw, first = np.array([1.0, 2.0, 3.0]), np.array(1.0)
+    file = save(
+        tmp_path / "t.npz", points=points, ids=IDS, visible=visible, boxes=np.ones((3, 4)), yaw_deg=yaw, videos=videos,
+        first_pixel=first,
+    )  # fmt: skip
     truth = read_truth_npz(file, "any", 4)
     assert truth.ids == ("a", "b", "c") and truth.videos == ("v", "v", "w")
     np.testing.assert_array_equal(truth.points, points - 0.5)
