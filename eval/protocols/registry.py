@@ -18,6 +18,8 @@ MODULES: dict[str, str] = {
     "menpo3d": "menpo3d",
     "synthetic": "synthetic",
     "sweeps": "sweeps",
+    "florence": "florence",
+    "micc": "micc",
 }
 
 
