@@ -62,6 +62,39 @@ def run_table(
         typer.echo("".join(f"{point.options[name]!s:>12}" for name in names) + f"{point.value:12.4g}  {point.run}")
 
 
+def speed(
+    methods: Annotated[str, typer.Option(metavar="NAME,...", help="Networks that are timed.")] = (
+        "dfc,densereg,dal2d,tddfa_v2,anisotropic"
+    ),
+    sizes: Annotated[str, typer.Option(metavar="NAME,...", help="paper, compact, or both.")] = "paper,compact",
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each, at most.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For the calls of each, about.")] = 5.0,
+    onnx: Annotated[bool, typer.Option(help="ONNX Runtime, too; exporting takes a while.")] = True,
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers.")] = None,
+) -> None:
+    """Parameters, multiply-adds and latency of one picture: median, 90th and 99th percentile."""
+    import json
+    from dataclasses import asdict
+
+    from eval.speed import speed_rows
+    from eval.timing import TimingOptions
+
+    rows = []
+    wanted = tuple(methods.split(",")), tuple(sizes.split(","))
+    for row in speed_rows(*wanted, TimingOptions(calls=calls, seconds=seconds), onnx):
+        rows.append(asdict(row))
+        cost = "" if row.parameters is None else f"{row.parameters / 1e6:.2f} M parameters, "
+        cost += "" if row.multiply_adds is None else f"{row.multiply_adds / 1e6:.1f} M multiply-adds"
+        typer.echo(f"{row.name} ({row.size}) {cost}")
+        for name, latency in row.latencies.items():
+            times = f"{latency.median:9.2f} {latency.p90:9.2f} {latency.p99:9.2f} ms"
+            typer.echo(f"    {name:28}{times}   ({latency.calls} calls)")
+        if row.published:
+            typer.echo(f"    published: {row.published}")
+    if out is not None:
+        out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
 def _numbers(text: str) -> list[int]:
     from synthgen.core.errors import UsageError
 
@@ -76,3 +109,4 @@ def register(app: typer.Typer) -> None:
     app.command("make-sweeps")(make_sweeps)
     app.command("components")(components)
     app.command("run-table")(run_table)
+    app.command("speed")(speed)
