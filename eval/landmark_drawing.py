@@ -10,13 +10,13 @@ from synthgen.core.errors import AssetError
 
 TRUE_COLOUR, PREDICTED_COLOUR, LINE_COLOUR = (70, 220, 90), (70, 120, 255), (255, 80, 70)
 PAPER_GREY = 205
-SIDE = 256
+SIDE = 288
 _OVERSAMPLING = 3
 _MARGIN = 0.18
 
 
 def draw_face(matched: Matched, name: str) -> NDArray[np.uint8]:
-    """(256, 256, 3): the face's part of its picture, on grey when that is not there.
+    """(288, 288, 3): the face's part of its picture, on grey when that is not there.
 
     Annotated points are green, predicted ones blue, what lies between them red, as densereg draws them (Fig. 8).
     """
@@ -57,7 +57,7 @@ def _draw_points(image: Image.Image, truth: NDArray[np.float64], predicted: NDAr
         for first, second in zip(truth, predicted):
             if np.isfinite(first).all():
                 draw.line([tuple(first), tuple(second)], fill=LINE_COLOUR, width=2 * _OVERSAMPLING // 2)
-    radius = 0.008 * image.width
+    radius = 0.0095 * image.width
     for points, colour in ((truth, TRUE_COLOUR), (predicted, PREDICTED_COLOUR)):
         for x, y in points:
             if np.isfinite([x, y]).all():

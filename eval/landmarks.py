@@ -26,7 +26,9 @@ def predicted_faces(request: Request, truth: Truth, counts: Sequence[int] = ()) 
     `check_plausible` do, and UsageError unless the request names predictions or a model.
     """
     counts = counts or (truth.points.shape[1],)
-    matched = match(_predictions(request, truth), truth, counts, request.missing, request.first_pixel, request.in_order)
+    predictions, notes = _predictions(request, truth)
+    matched = match(predictions, truth, counts, request.missing, request.first_pixel, request.in_order)
+    matched = replace(matched, notes=(*notes, *matched.notes))
     if matched.points.shape[1] == truth.points.shape[1]:
         return plausible(matched, request)
     return matched
@@ -41,11 +43,11 @@ def plausible(matched: Matched, request: Request) -> Matched:
     return replace(matched, notes=(*matched.notes, *notes))
 
 
-def _predictions(request: Request, truth: Truth) -> Predictions:
+def _predictions(request: Request, truth: Truth) -> tuple[Predictions, tuple[str, ...]]:
     if (request.predictions is None) == (request.model is None):
         raise UsageError("give one of --predictions FILE and --model CKPT_OR_ONNX")
     if request.predictions is not None:
-        return read_predictions(request.predictions)
+        return read_predictions(request.predictions), ()
     from eval.model_predictions import predict_landmarks
 
     return predict_landmarks(request, truth)

@@ -10,6 +10,12 @@ AFLW21_FROM_IBUG68: tuple[tuple[int, ...], ...] = (
     (17,), (19,), (21,), (22,), (24,), (26,), (36,), tuple(range(36, 42)), (39,), (42,), tuple(range(42, 48)), (45,),
     (2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,),
 )  # fmt: skip
+_EARS = (12, 16)
+
+
+def aflw19_from_ibug68(points: Array) -> Array:
+    """(N, 19, D) of iBUG's points (N, 68, D): AFLW's 21 without the ears."""
+    return np.delete(aflw21_from_ibug68(points), _EARS, axis=1)
 
 
 def aflw21_from_ibug68(points: Array) -> Array:

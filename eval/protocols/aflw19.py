@@ -1,9 +1,13 @@
 """AFLW-Full and AFLW-Frontal: 19 points of the 4,386 test faces of AFLWinfo_release.mat."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from eval.landmarks import landmark_result, predicted_faces, with_missing
+from eval.crops import CROP_OPTION
+from eval.landmarks import landmark_result, plausible, predicted_faces, with_missing
 from eval.metrics import box_size, mean_error
+from eval.point_sets import aflw19_from_ibug68
 from eval.protocol import Protocol, Request, Result
 from eval.readers.aflw import read_aflw19_test
 from eval.scoring import Measures, Variant
@@ -16,7 +20,9 @@ SIZES = {"box-area": "area", "box-mean-edge": "mean_edge", "box-longest-edge": "
 
 def run(request: Request) -> Result:
     """Full and Frontal, each normaliser. Raises SynthgenError for data or predictions that cannot be scored."""
-    matched = predicted_faces(request, read_aflw19_test(request.data))
+    matched = predicted_faces(request, read_aflw19_test(request.data), (19, 68))
+    if matched.points.shape[1] == 68:
+        matched = plausible(replace(matched, points=aflw19_from_ibug68(matched.points)), request)
     truth = matched.truth
     points = np.nan_to_num(truth.points)
     annotated = np.asarray(np.isfinite(truth.points).all(axis=2))
@@ -44,6 +50,8 @@ PROTOCOL = Protocol(
     "aflw19",
     TITLE,
     "AFLWinfo_release.mat or a folder with it; pictures in data/flickr or flickr beside it",
-    "19 points of each test face in the file's order; ids are the pictures' names, NAME#2 for a second face of one",
+    "19 points of each test face in AFLW's order, or 68 from which they are taken; ids are the pictures' names, NAME#2 "
+    "for a second face of one",
     run,
+    CROP_OPTION,
 )

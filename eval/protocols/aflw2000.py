@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, predicted_faces, with_missing
 from eval.matching import Matched
 from eval.metrics import box_size, mean_error, points_box
@@ -22,6 +23,7 @@ TITLE = "AFLW2000-3D, 68 points, 2D and 3D"
 WORST = 20
 INNER = np.arange(68) >= 17
 OPTIONS = {
+    **CROP_OPTION,
     "reannotated": "AFLW2000-3D-Reannotated.pts68.npy, when it is not below the folder of the data",
     "yaw": "AFLW2000-3D-new.pose.npy, the same",
     "boxes": "AFLW2000-3D_crop.roi_box.npy, the same",
@@ -44,7 +46,7 @@ def run(request: Request) -> Result:
         counted = np.flatnonzero(np.isfinite(errors))  # faces of which no inner point is visible say nothing
         ids, values = tuple(matched.truth.ids[row] for row in counted), errors[counted]
         variants += [
-            Variant(f"{name}/{split}", ids, values, tuple(_measures(values, yaw[counted])))
+            Variant(f"{name}/{split}", ids, values, tuple(_measures(values, yaw[counted])), curve=name)
             for split, yaw in splits.items()
         ]
     return landmark_result("aflw2000", TITLE, matched, variants, request, _notes(data, matched))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, plausible, predicted_faces, with_missing
 from eval.matching import Matched
 from eval.metrics import box_size, mean_error, points_box
@@ -74,4 +75,5 @@ PROTOCOL = Protocol(
     "folder with AFLW_GT_pts21.npy and AFLW_GT_crop_yaws.npy anywhere below it, and the crops",
     "21 points of each crop in AFLW's order, or 68 from which they are taken as 3DDFA does; ids are the crops' names",
     run,
+    CROP_OPTION,
 )

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, plausible, predicted_faces
 from eval.matching import Matched
 from eval.metrics import box_size, points_box
@@ -24,8 +25,9 @@ TITLES = {
 }
 _ALL, _AFLW = 34, 21
 OPTIONS = {
+    **CROP_OPTION,
     "aflw21": "which of the 34 points are AFLW's 21, in AFLW's order: numbers from 0 with commas; without it the first "
-    "21, to which the release added 13"
+    "21, to which the release added 13",
 }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, predicted_faces, with_missing
 from eval.metrics import mean_error, rms_error
 from eval.protocol import Protocol, Request, Result
@@ -44,4 +45,5 @@ PROTOCOL = Protocol(
     "folder with VIDEO/annot/000001.pts and so on; frames in VIDEO/imgs, VIDEO/frames or VIDEO/annot",
     "68 points of each frame; ids are VIDEO/000001",
     run,
+    CROP_OPTION,
 )

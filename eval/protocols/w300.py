@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, predicted_faces, with_missing
 from eval.metrics import box_size, eye_distance, mean_error, points_box, rms_error
 from eval.protocol import Protocol, Request, Result
@@ -63,4 +64,5 @@ PROTOCOL = Protocol(
     "folder with helen/testset, lfpw/testset and ibug, and 01_Indoor and 02_Outdoor for the private set, .pts inside",
     "68 points of each picture; ids are the paths of the .pts files below the folder without .pts",
     run,
+    CROP_OPTION,
 )
