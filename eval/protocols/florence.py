@@ -32,7 +32,7 @@ NOTES = (
     f"Renderings of our own at pitch {PITCHES_DEG} and yaw {YAWS_DEG} (VRN's issue 158; its paper and dal2d print "
     "others), signs as in 300W-LP; light and camera of the published ones are unknown.",
     "Landmarks give the start of ICP. VRN's code uses no scale (rigid); methods that do not know how large a head is "
-    "are laid on the scan by a similarity. Every scan point inside the cut counts, where PRNet takes 19,000 of the face.",
+    "are laid on the scan by a similarity. Every scan point inside the cut counts; PRNet takes 19,000 of the face.",
 )
 
 
