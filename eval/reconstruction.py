@@ -35,7 +35,8 @@ class Alignment:
     icp: bool = True
     radius: float | None = None
     iterations: int = 100
-    tolerance: float = 1e-5
+    tolerance: float = 1e-3
+    icp_points: int = 5000
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def reconstruction_errors(
         face = cropped(scan, scan_points[NOSE_TIP], alignment.radius)
     if alignment.icp:
         options = IcpOptions(alignment.with_scale, "target", 1.0, alignment.iterations, alignment.tolerance)
-        transform = icp(predicted.vertices, face.vertices, start, options).transform
+        some = face.vertices[:: max(1, -(-len(face.vertices) // alignment.icp_points))]
+        transform = icp(predicted.vertices, some, start, options).transform
     moved = Scan(transform(predicted.vertices), predicted.triangles, predicted.colours)
     if alignment.radius is not None:
         moved = cropped(moved, scan_points[NOSE_TIP], alignment.radius)

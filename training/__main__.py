@@ -105,6 +105,65 @@ def predict(
     print(out)
 
 
+@app.command()
+def cascade(
+    training: Annotated[Path, typer.Argument(metavar="DATASET", help="Faces with landmarks to learn from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the cascades.")],
+    validation: Annotated[
+        Path | None, typer.Option("--validation", metavar="DATASET", help="Other faces, to measure on.")
+    ] = None,
+    densereg: Annotated[
+        Path | None, typer.Option("--densereg", metavar="NETWORK", help="Checkpoint or .onnx that gives starts.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=3, max=4, help="Regressions.")] = 4,
+    copies: Annotated[int, typer.Option("--copies", min=1, help="Random starts of each face.")] = 5,
+    ridge: Annotated[float, typer.Option("--ridge", min=0, help="Prior of the regressions.")] = 0.05,
+    seed: Annotated[int, typer.Option("--seed", help="Of the starts.")] = 0,
+) -> None:
+    """Train densereg's cascaded refinement and compare what it starts from (figure 7).
+
+    \b
+    Example:
+      python -m training cascade out/densereg/training --validation out/densereg/validation \\
+          --densereg out/densereg/compact/best -o out/densereg/cascade
+    """
+    from training.cascade.experiment import compare_starts, read_faces, train_cascades
+    from training.cascade.regressors import REACHES, CascadeOptions
+    from training.cascade.store import save_cascades
+    from training.cascade.table import cascade_table
+    from training.checkpoint_network import open_network
+
+    network = None if densereg is None else open_network(densereg)
+    options = CascadeOptions(REACHES[:steps], ridge=ridge)
+
+    def told(name: str, step: int, error: float) -> None:
+        print(f"starts {name}: step {step}, mean distance {error:.4f} of the shape's size", file=sys.stderr)
+
+    cascades = train_cascades(read_faces(training), options, copies, seed, told)
+    save_cascades(out, cascades)
+    if validation is not None:
+        print(cascade_table(compare_starts(cascades, read_faces(validation), network)))
+    print(out)
+
+
+@app.command()
+def refine(
+    cascades: Annotated[Path, typer.Argument(metavar="CASCADE", help="Folder of python -m training cascade.")],
+    data: Annotated[Path, typer.Argument(metavar="DATASET", help="Faces to measure on.")],
+    densereg: Annotated[
+        Path | None, typer.Option("--densereg", metavar="NETWORK", help="Checkpoint or .onnx that gives starts.")
+    ] = None,
+) -> None:
+    """Measure stored cascades on a dataset, by start and step."""
+    from training.cascade.experiment import compare_starts, read_faces
+    from training.cascade.store import load_cascades
+    from training.cascade.table import cascade_table
+    from training.checkpoint_network import open_network
+
+    network = None if densereg is None else open_network(densereg)
+    print(cascade_table(compare_starts(load_cascades(cascades), read_faces(data), network)))
+
+
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
     try:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.predict.card import Arrays, NetworkCard
+from synthgen.predict.card import Arrays, Network, NetworkCard
+from synthgen.predict.onnx_network import open_onnx
 from training.deployed import Deployed, network_card
 from training.restore import restore
 
@@ -31,3 +32,8 @@ def open_checkpoint(folder: Path, device: str = "cpu") -> CheckpointNetwork:
     restored = restore(folder)
     module = Deployed(restored).eval()
     return CheckpointNetwork(module, network_card(restored, module), device)
+
+
+def open_network(path: Path, device: str = "cpu") -> Network:
+    """The network of a checkpoint folder or of an ONNX file. Raises DatasetError, ModelError."""
+    return open_onnx(path) if path.suffix == ".onnx" else open_checkpoint(path, device)

@@ -19,6 +19,9 @@ TITLES: dict[str, str] = {
     "gt_box": "true boxes against given ones (anisotropic Table 3): one benchmark scored twice",
     "synthetic": "synthetic benchmark: exact labels, by yaw, light, occlusion and expression",
     "sweeps": "sweeps on rendered faces: yaw, occluded features, light x yaw, box jitter (dfc Figs. 7-9)",
+    "florence": "Florence: reconstruction from renderings of scans at 15 poses",
+    "tracking": "deformable tracking on videos: starts from the mean shape, from a network, warm",
+    "micc": "MICC: one head per subject against its scans, cut at 95 mm about the nose tip",
 }
 
 
