@@ -61,7 +61,7 @@ def comparisons(result: Result) -> list[Comparison]:
 
 def _ours(result: Result, variant: str, metric: str) -> str:
     values = {number.metric: number for number in result.numbers if number.variant == variant}
-    parts = metric.split(" / ")
+    parts = [metric] if metric in values else metric.split(" / ")
     return " / ".join(value_text(values[part]) for part in parts) if all(part in values for part in parts) else NOTHING
 
 

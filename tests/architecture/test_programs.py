@@ -24,10 +24,13 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 
 def broken_rules(program: str, name: str, code: str) -> list[str]:
     """What is wrong with the imports of the file `name` (no suffix) of a program."""
-    names = set(imports_of(ast.parse(code)))
+    tree = ast.parse(code)
+    names = set(imports_of(tree))
+    bare = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     problems = [imported for imported in names if imported.startswith(CLI_AND_PIPELINE)]
     problems += [imported for imported in names if imported.split(".")[0] in ("yaml", "dask", "pickle", "benchmarks")]
-    problems += [imported for imported in names if imported == "eval" or imported.startswith("tests")]
+    problems += ["import eval hides the built-in function"] if "eval" in bare else []
+    problems += [imported for imported in names if imported.startswith("tests")]
     if program == "training":
         allowed = tuple(f"eval.{metrics}" for metrics in METRICS)
         problems += [x for x in names if x.split(".")[0] == "eval" and not x.startswith(allowed)]

@@ -10,7 +10,7 @@ import eval.readers.aflw
 from eval.point_sets import AFLW21_FROM_IBUG68, aflw21_from_ibug68
 from synthgen.core.errors import AssetError, UsageError
 from tests.eval.benchmark_files import faces, write_aflw19, write_aflw21, write_predictions
-from tests.eval.protocols.scored import run, scored
+from tests.eval.protocols.scored import published_keys, run, scored
 
 RANDOM = np.random.default_rng(4)
 POINTS_68 = faces(9)[0][..., :2]
@@ -48,6 +48,7 @@ def test_aflw21(tmp_path: Path, count: int) -> None:
     predicted = aflw21_from_ibug68(predicted_68)
     file = write_predictions(tmp_path / "p.npz", ids, predicted if count == 21 else predicted_68)
     numbers = scored("aflw21", tmp_path / "data", file)
+    assert published_keys("aflw21") <= set(numbers)
     errors = slow_visible_nme(predicted, POINTS, ~HIDDEN, box_of(POINTS_68))
     bins = [np.mean(errors[:4]), np.mean(errors[4:6]), np.mean(errors[6:])]  # 30 belongs to the first
     found = [numbers[f"21-visible/box-of-68: NME {name}"] for name in ("0-30", "30-60", "60-90", "bins", "images")]
@@ -75,6 +76,7 @@ def test_aflw19(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = write_aflw19(tmp_path, truth, visible, training=5)
     predicted = points + RANDOM.normal(0, 2, points.shape)
     numbers = scored("aflw19", tmp_path, write_predictions(tmp_path / "p.npz", ids, predicted))
+    assert published_keys("aflw19") <= set(numbers)
     annotated = np.isfinite(truth).all(axis=2)
     low, high = np.nanmin(truth, axis=1), np.nanmax(truth, axis=1)
     errors = slow_visible_nme(predicted, np.nan_to_num(truth), annotated, np.concatenate([low, high], axis=1))
@@ -100,6 +102,7 @@ def test_34_points(tmp_path: Path, name: str) -> None:
     predicted = points + RANDOM.normal(0, 2, points.shape)
     file = write_predictions(tmp_path / "p.npz", ids, predicted)
     numbers = scored(name, tmp_path / "truth.npz", file)
+    assert published_keys(name) <= set(numbers)
     box = box_of(points) + np.array([-5.0, -5.0, 5.0, 5.0])
     all_34 = slow_visible_nme(predicted, points, visible, box)
     first_21 = slow_visible_nme(predicted[:, :21], points[:, :21], visible[:, :21], box)

@@ -8,7 +8,7 @@ import pytest
 
 from synthgen.core.errors import AssetError, UsageError
 from tests.eval.benchmark_files import faces, write_aflw2000, write_predictions
-from tests.eval.protocols.scored import run, scored
+from tests.eval.protocols.scored import published_keys, run, scored
 
 COUNT = 26
 POINTS, ANGLES = faces(COUNT)
@@ -58,6 +58,7 @@ def check(numbers: dict[str, float], variant: str, errors: list[float]) -> None:
 def test_every_variant_agrees_with_the_scripts(files: tuple[Path, Path, Path]) -> None:
     data, predictions, visible = files
     numbers = scored("aflw2000", data, predictions, options={"visible": str(visible)})
+    assert published_keys("aflw2000") <= set(numbers)
     check(numbers, "68-2d/original/box-of-points", slow_nme(PREDICTED[..., :2], POINTS[..., :2]))
     check(numbers, "68-2d/re-annotated/box-of-points", slow_nme(PREDICTED[..., :2], POINTS[..., :2]))
     inner = VISIBLE & (np.arange(68) >= 17)

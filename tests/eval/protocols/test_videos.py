@@ -9,7 +9,7 @@ import pytest
 from eval.readers.pts_folders import VW300_CATEGORIES
 from synthgen.core.errors import AssetError
 from tests.eval.benchmark_files import faces, write_predictions, write_pts, write_vw300
-from tests.eval.protocols.scored import run, scored
+from tests.eval.protocols.scored import published_keys, run, scored
 
 RANDOM = np.random.default_rng(3)
 
@@ -46,6 +46,7 @@ def _sorted(points: np.ndarray) -> np.ndarray:
 
 def test_300vw(files: tuple[Path, Path]) -> None:
     numbers = scored("vw300", *files)
+    assert published_keys("vw300") <= set(numbers)
     rms = []
     for predicted, truth in zip(PREDICTED[..., :2], TRUTH[..., :2]):
         square = sum(math.dist(p, t) ** 2 for p, t in zip(predicted, truth)) / 68
@@ -111,6 +112,7 @@ def test_menpo3d(tmp_path: Path, layout: str) -> None:
         np.savez(data, ids=np.array(ids), points=stored, videos=np.array([name.split("/")[0] for name in ids]))
     moved = PREDICTED + np.array([0.0, 0.0, 50.0])  # where z begins does not matter
     numbers = scored("menpo3d", data, write_predictions(tmp_path / "p.npz", ids, moved))
+    assert published_keys("menpo3d") <= set(numbers)
     spaces = [array - np.array([0.0, 0.0, 1.0]) * array[..., 2:].mean(axis=1, keepdims=True)
               for array in (PREDICTED, TRUTH)]  # fmt: skip
     errors = []

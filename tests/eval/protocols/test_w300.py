@@ -6,7 +6,7 @@ import pytest
 
 from synthgen.core.errors import AssetError
 from tests.eval.benchmark_files import faces, write_predictions, write_pts, write_w300
-from tests.eval.protocols.scored import run, scored
+from tests.eval.protocols.scored import published_keys, run, scored
 
 POINTS = faces(21)[0][..., :2]
 PREDICTED = POINTS + np.random.default_rng(7).normal(0, 4, POINTS.shape)
@@ -38,6 +38,7 @@ def slow(row: int, normaliser: str) -> tuple[float, float]:
 @pytest.mark.parametrize("subset", sorted(SUBSETS))
 def test_every_subset_and_normaliser(files: tuple[Path, Path], subset: str, normaliser: str) -> None:
     numbers = scored("w300", *files)
+    assert published_keys("w300") <= set(numbers)
     rows = [row for row in range(len(POINTS)) if row % 7 in SUBSETS[subset]]
     means, roots = zip(*(slow(row, normaliser) for row in rows))
     expected = {

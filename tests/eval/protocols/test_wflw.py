@@ -7,7 +7,7 @@ import pytest
 from synthgen.core.errors import AssetError
 from synthgen.fittings.wflw import ATTRIBUTES
 from tests.eval.benchmark_files import faces, wflw_points, write_predictions, write_wflw
-from tests.eval.protocols.scored import run, scored
+from tests.eval.protocols.scored import published_keys, run, scored
 
 POINTS = wflw_points(faces(10)[0])
 PREDICTED = POINTS + np.random.default_rng(7).normal(0, 5, POINTS.shape)
@@ -25,6 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.mark.parametrize("subset", ["all", *ATTRIBUTES])
 def test_every_subset(files: tuple[Path, Path], subset: str) -> None:
     numbers = scored("wflw", *files)
+    assert published_keys("wflw") <= set(numbers)
     rows = [row for row in range(10) if subset == "all" or HAS[row, ATTRIBUTES.index(subset)]]
     errors = []
     for row in rows:
