@@ -41,6 +41,7 @@ class DenseReg(Method):
     """u and v, each as 1 + K classes (0 is background) and K residuals."""
 
     name: ClassVar[str] = "densereg"
+    same_model: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "uv", "parts")
     criterion: str = "error"
