@@ -22,6 +22,7 @@ SECTIONS = {
     "photometric": "benchmarks.photometric:measure_photometric",
     "gradients": "benchmarks.gradients:measure_gradients",
     "online": "benchmarks.online:measure_online",
+    "scoring": "benchmarks.scoring:measure_scoring",
     "dask": "benchmarks.dask_runs:measure_dask",
 }
 

@@ -141,6 +141,93 @@ def ablate(
         raise typer.Exit(1)
 
 
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder `last` or `best` of a run.")],
+    pictures: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for drawings and numbers.")],
+    boxes: Annotated[Path | None, typer.Option("--boxes", metavar="FILE", help="Face boxes: .csv or .json.")] = None,
+    tight: Annotated[bool, typer.Option("--tight", help="The boxes are those of the landmarks.")] = False,
+    landmarks: Annotated[
+        Path | None, typer.Option("--landmarks", metavar="FILE", help="Landmarks, as synthgen fit reads them.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", metavar="PHOTO", help="What dfc trained on pairs matches with.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Morphable model.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Run a checkpoint on photos and draw what it sees: synthgen predict without an export."""
+    from synthgen.predict.faces import FaceSource
+    from synthgen.predict.run import PredictRequest, run_predict
+    from training.checkpoint_network import open_checkpoint
+
+    source = FaceSource(pictures, boxes, landmarks, tight)
+    network = open_checkpoint(checkpoint, device)
+    found = run_predict(network, PredictRequest(source, out, target, model), lambda text: print(text, file=sys.stderr))
+    print(f"{len(found)} faces", file=sys.stderr)
+    print(out)
+
+
+@app.command()
+def cascade(
+    training: Annotated[Path, typer.Argument(metavar="DATASET", help="Faces with landmarks to learn from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the cascades.")],
+    validation: Annotated[
+        Path | None, typer.Option("--validation", metavar="DATASET", help="Other faces, to measure on.")
+    ] = None,
+    densereg: Annotated[
+        Path | None, typer.Option("--densereg", metavar="NETWORK", help="Checkpoint or .onnx that gives starts.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=3, max=4, help="Regressions.")] = 4,
+    copies: Annotated[int, typer.Option("--copies", min=1, help="Random starts of each face.")] = 5,
+    ridge: Annotated[float, typer.Option("--ridge", min=0, help="Prior of the regressions.")] = 0.05,
+    seed: Annotated[int, typer.Option("--seed", help="Of the starts.")] = 0,
+) -> None:
+    """Train densereg's cascaded refinement and compare what it starts from (figure 7).
+
+    \b
+    Example:
+      python -m training cascade out/densereg/training --validation out/densereg/validation \\
+          --densereg out/densereg/compact/best -o out/densereg/cascade
+    """
+    from training.cascade.experiment import compare_starts, read_faces, train_cascades
+    from training.cascade.regressors import REACHES, CascadeOptions
+    from training.cascade.store import save_cascades
+    from training.cascade.table import cascade_table
+    from training.checkpoint_network import open_network
+
+    network = None if densereg is None else open_network(densereg)
+    options = CascadeOptions(REACHES[:steps], ridge=ridge)
+
+    def told(name: str, step: int, error: float) -> None:
+        print(f"starts {name}: step {step}, mean distance {error:.4f} of the shape's size", file=sys.stderr)
+
+    cascades = train_cascades(read_faces(training), options, copies, seed, told)
+    save_cascades(out, cascades)
+    if validation is not None:
+        print(cascade_table(compare_starts(cascades, read_faces(validation), network)))
+    print(out)
+
+
+@app.command()
+def refine(
+    cascades: Annotated[Path, typer.Argument(metavar="CASCADE", help="Folder of python -m training cascade.")],
+    data: Annotated[Path, typer.Argument(metavar="DATASET", help="Faces to measure on.")],
+    densereg: Annotated[
+        Path | None, typer.Option("--densereg", metavar="NETWORK", help="Checkpoint or .onnx that gives starts.")
+    ] = None,
+) -> None:
+    """Measure stored cascades on a dataset, by start and step."""
+    from training.cascade.experiment import compare_starts, read_faces
+    from training.cascade.store import load_cascades
+    from training.cascade.table import cascade_table
+    from training.checkpoint_network import open_network
+
+    network = None if densereg is None else open_network(densereg)
+    print(cascade_table(compare_starts(load_cascades(cascades), read_faces(data), network)))
+
+
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
     try:

@@ -72,6 +72,7 @@ class PhotosOf:
     """A method as `TrainingData` sees it when it reads the photos of a stage; most: how many it uses, None for all."""
 
     takes_pairs = takes_clips = False
+    labels_if_there: tuple[str, ...] = ()
     frames_per_sample = 1
 
     def __init__(self, method: Method, most: int | None = None) -> None:
@@ -99,6 +100,8 @@ class Reader(Protocol):
     def name(self) -> str: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
+    @property
+    def labels_if_there(self) -> tuple[str, ...]: ...
     @property
     def takes_pairs(self) -> bool: ...
     @property
@@ -217,4 +220,5 @@ def open_training_dataset(method: Reader, folder: str) -> Dataset:
     if not len(dataset):
         raise DatasetError(f"{folder} holds no samples")
     method.opened(dataset)
-    return dataset.with_labels(*method.labels)
+    more = [label for label in method.labels_if_there if label in dataset.array_names]
+    return dataset.with_labels(*method.labels, *more)

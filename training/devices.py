@@ -55,7 +55,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         """(N, C, H, W) normalised."""
         if not self.training or devices() == 1:
             return super().forward(features)
-        values = features.float()
+        values = features if features.dtype == torch.float64 else features.float()
         mean = _Mean.apply(values.mean(dim=(0, 2, 3)))
         centred = values - mean[:, None, None]
         variance = _Mean.apply(centred.square().mean(dim=(0, 2, 3)))

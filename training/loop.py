@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -13,11 +14,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from synthgen.core.errors import DatasetError, FingerprintError, LabelError, UsageError
+from synthgen.core.errors import FingerprintError, LabelError, UsageError
 from synthgen.dataset.reader import Dataset, open_dataset
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
 from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
+from training.initial_weights import load_initial_weights
 from training.journal import Journal
 from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
@@ -27,7 +29,7 @@ from training.recipe import Optimizer, Stage, TrainingRecipe
 from training.same_data import check_alike, check_identity, identity
 
 LAST, BEST = "last", "best"
-BAD_BATCH = "bad_batch.safetensors"
+BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class _Run:
         if recipe.channels_last:
             self._plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.init_from is not None and not self._state:
-            _load_matching(self._plain, load_weights(Path(recipe.init_from)), recipe.init_from)
+            self._begin_from(recipe.init_from)
         if fabric.world_size > 1 and recipe.batch_norm == "all_devices":
             share_batch_norm(self._plain)
         self.network: nn.Module = self._plain
@@ -111,6 +113,13 @@ class _Run:
         for stage in self.recipe.stages.values():
             if stage.photos is not None:
                 check_alike(self.method, first, open_dataset(stage.photos), of_faces=False)
+
+    def _begin_from(self, source: str) -> None:
+        """Weights of a file; `init.json` tells which were taken."""
+        report = load_initial_weights(self._plain, load_weights(Path(source)), source, self.recipe.init_map)
+        if self.fabric.is_global_zero:
+            (self.folder / INIT).write_text(json.dumps(report.content(), indent=1) + "\n", encoding="utf-8")
+            sys.stderr.write(f"{source}: {report}; {self.folder / INIT} names them\n")
 
     def run(self) -> TrainingResult:
         """All stages, from the beginning or from where the folder stands."""
@@ -255,7 +264,7 @@ class _Run:
     def _evaluate(self, stage: str) -> dict[str, float]:
         if self.recipe.validation is None:
             return {}
-        measures, picture = evaluate(self.method, self._plain, self.recipe.validation, self.fabric.device)
+        measures, picture = evaluate(self.method, self.network, self.recipe.validation, self.fabric.device)
         values = {name: measure.value for name, measure in measures.items()}
         self.journal.evaluation(self._total, {"stage": stage, **values}, picture)
         judged = values[self.method.criterion] * (1.0 if self.method.lower_is_better else -1.0)
@@ -327,14 +336,3 @@ def make_optimizer(spec: Optimizer, moved: Moved) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         parameters, spec.learning_rate, spec.momentum, weight_decay=spec.weight_decay, nesterov=spec.nesterov
     )
-
-
-def _load_matching(network: nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Load what fits by name and shape. Raises DatasetError when nothing does."""
-    own = network.state_dict()
-    fitting = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
-    if not fitting:
-        raise DatasetError(
-            f"{source}: none of its {len(weights)} tensors has the name and shape of one of the network's"
-        )
-    network.load_state_dict({**own, **fitting})

@@ -70,15 +70,19 @@ class Method:
     name: ClassVar[str]
     Options: ClassVar[type[Section]]
     labels: tuple[str, ...]
+    labels_if_there: ClassVar[tuple[str, ...]] = ()  # read from datasets that hold them
     takes_pairs: ClassVar[bool] = False  # datasets of kind pairs, whose pictures are source_image and target_image
     takes_clips: ClassVar[bool] = False  # datasets of kind video, whose pictures are frame0_image, frame1_image ...
     same_model: ClassVar[bool] = False  # datasets used together must be of one model and template
     same_size: ClassVar[bool] = False  # and their pictures equally large
     lower_is_better: ClassVar[bool] = True
+    fixed: ClassVar[
+        tuple[str, ...]
+    ] = ()  # options that decide the network or what `prepare` finds: equal in all stages
     criterion: str  # the measure by which checkpoints are compared
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self.options = self.parse(options)
+        self.options = self._begun = self.parse(options)
 
     def parse(self, options: Mapping[str, Any]) -> Any:
         """The options as a section. Raises RecipeError naming the key."""
@@ -122,8 +126,13 @@ class Method:
         raise RecipeError([f"{self.name} takes no photos: remove `photos` from the stage"])
 
     def begin_stage(self, network: nn.Module, options: Mapping[str, Any]) -> None:
-        """Change what a stage changes, before its optimisers are made."""
-        self.options = self.parse(options)
+        """Change what a stage changes, before its optimisers are made. Raises RecipeError for what it cannot."""
+        changed = self.parse(options)
+        unable = [name for name in self.fixed if getattr(changed, name) != getattr(self._begun, name)]
+        if unable:
+            why = "is the same in all stages: give it in the recipe's options, not a stage's"
+            raise RecipeError([f"{self.name}: options.{name} {why}" for name in unable])
+        self.options = changed
 
     @property
     def frames_per_sample(self) -> int:

@@ -1,11 +1,13 @@
 """The morphable model of a dataset as the losses on its 62 parameters need it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from synthgen.dataset.reader import Dataset
-from synthgen.labels.parameters import EXPRESSION_62, IDENTITY_62
+from synthgen.labels.parameters import shape_basis_62
 from synthgen.morphable.model import MorphableModel
 from synthgen.morphable.open_model import open_model
 from synthgen.morphable.template import evaluate_points
@@ -46,18 +48,13 @@ def vertex_shape_model(
     return _shape_model(model, statistics, lambda vertices: vertices[..., rows, :].astype(np.float64))
 
 
-def _shape_model(model: MorphableModel, statistics: tuple[torch.Tensor, torch.Tensor], at: object) -> ShapeModel:
-    assert callable(at)
-    # Ten numbers say where expressions are along the axes of their PCA; the shortest expressions that give them.
-    axes = np.linalg.pinv(model.expression_pca.astype(np.float64))  # (E, 10)
-    expression = np.tensordot(axes.T, at(model.expression_basis), axes=1)
-    middle = np.tensordot(model.expression_pca_mean.astype(np.float64), at(model.expression_basis), axes=1)
-    identity = np.zeros((IDENTITY_62, *expression.shape[1:]))
-    used = min(IDENTITY_62, len(model.identity_basis))
-    identity[:used] = at(model.identity_basis[:used])
-    basis = np.moveaxis(np.concatenate([identity, expression[:EXPRESSION_62]]), 0, -1)
-    mean = at(model.mean) + middle
-    return ShapeModel(torch.from_numpy(mean).float(), torch.from_numpy(basis).float(), *statistics)
+def _shape_model(
+    model: MorphableModel,
+    statistics: tuple[torch.Tensor, torch.Tensor],
+    at: Callable[[NDArray[np.floating]], NDArray[np.floating]],
+) -> ShapeModel:
+    mean, basis = shape_basis_62(model, at)
+    return ShapeModel(torch.from_numpy(mean).float(), torch.from_numpy(np.moveaxis(basis, 0, -1)).float(), *statistics)
 
 
 def in_picture(posed: torch.Tensor, height: int) -> torch.Tensor:

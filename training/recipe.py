@@ -1,12 +1,13 @@
 """Training recipes: what is trained, on which datasets, in which stages."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synthgen.recipe.load import load_section
-from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section
+from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem
 
 MethodName = Literal["dfc", "densereg", "dal2d", "tddfa_v2", "anisotropic"]
 
@@ -16,7 +17,7 @@ class Optimizer(Section):
 
     schedule: the rate over a stage, `constant`, `polynomial` (1 - t) ** power, `exponential` decay ** t or `steps`
     (times `decay` at each of `milestones`), t and milestones in shares of the stage. warm_up: steps in which the rate
-    grows from 0.
+    grows from 0, or stays at `warm_up_share` of itself (densereg's warm start).
     """
 
     kind: Literal["sgd", "adam"] = "sgd"
@@ -29,6 +30,7 @@ class Optimizer(Section):
     decay: Number = Field(default=0.1, gt=0, le=1)
     milestones: tuple[Number, ...] = ()
     warm_up: Integer = Field(default=0, ge=0)
+    warm_up_share: Number | None = Field(default=None, gt=0, le=1)
 
 
 class Stage(Section):
@@ -58,14 +60,17 @@ class TrainingRecipe(Section):
     or of each; precision: as Fabric names it; channels_last: weights laid out pixel by pixel, which is a third faster
     on CPUs for networks without depthwise layers; validation: dataset folder; evaluate_every: steps; keep_every: steps
     between checkpoints; window: shards that are mixed at a time; init_from: checkpoint or .safetensors file whose
-    weights the network begins with; options: of the method and its network; stages: in order, each by its name.
+    weights the network begins with; init_map: how names of its tensors become those of the network, see
+    initial_weights.mapped_name: the name of a known map, rules {regular expression: replacement, or null to leave out},
+    or several of both in order; options: of the method and its network; stages: in order, each by its name, and null
+    leaves out one of a recipe that is extended.
     """
 
     method: MethodName
     seed: Integer = Field(default=0, ge=0, lt=2**63)
     batch_size: Integer = Field(ge=1)
     accumulate: Integer = Field(default=1, ge=1)
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
     channels_last: Flag = False
     batch_norm: Literal["all_devices", "each_device"] = "all_devices"
     validation: FilePath | None = None
@@ -73,8 +78,31 @@ class TrainingRecipe(Section):
     keep_every: Integer = Field(default=500, ge=1)
     window: Integer = Field(default=16, ge=1)
     init_from: FilePath | None = None
+    init_map: tuple[Literal["torchvision_resnet", "tddfa_v2_mobilenet"] | dict[str, str | None], ...] = ()
     options: dict[str, Any] = {}
     stages: dict[str, Stage] = Field(min_length=1)
+
+    @field_validator("init_map", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | dict) else value
+
+    @field_validator("init_map")
+    @classmethod
+    def _check_patterns(cls, value: tuple[str | dict[str, str | None], ...]) -> object:
+        for rules in value:
+            for pattern, replacement in rules.items() if isinstance(rules, dict) else ():
+                try:
+                    re.sub(pattern, replacement or "", "")
+                except (re.error, IndexError) as error:
+                    raise problem("`{pattern}` is no rule: {why}", pattern=pattern, why=error) from None
+        return value
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _without_those_left_out(cls, value: object) -> object:
+        """A recipe that extends another leaves a stage out by saying that it is null."""
+        return {name: stage for name, stage in value.items() if stage is not None} if isinstance(value, dict) else value
 
     def stage_options(self, stage: Stage) -> dict[str, Any]:
         """The options of the method in a stage."""

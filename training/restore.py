@@ -9,24 +9,26 @@ from pydantic import ValidationError
 from torch import nn
 
 from synthgen.core.errors import DatasetError
+from synthgen.dataset.reader import Dataset
 from training.checkpoint import load_checkpoint
 from training.data import open_training_dataset
 from training.method import Method
 from training.methods.registry import open_method
-from training.recipe import TrainingRecipe
+from training.recipe import Stage, TrainingRecipe
 from training.same_data import check_identity
 
 
 @dataclass(frozen=True)
 class Restored:
     """method: with its options as they were; network: in evaluation mode; recipe; size: (H, W) of its pictures; facts:
-    what the checkpoint says of its method."""
+    what the checkpoint says of its method; dataset: that it was trained on, of dfc the last one with its encoders."""
 
     method: Method
     network: nn.Module
     recipe: TrainingRecipe
     size: tuple[int, int]
     facts: dict[str, Any]
+    dataset: Dataset
 
 
 def restore(folder: Path, changes: Mapping[str, Any] | None = None) -> Restored:
@@ -53,5 +55,13 @@ def restore(folder: Path, changes: Mapping[str, Any] | None = None) -> Restored:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise DatasetError(f"{folder}: the weights are not those of {recipe.method}: {error}") from error
+    alike = [stage for stage in stages if _shared(recipe, stage) == state["method"]["options"].get("shared")]
+    if alike and alike[-1].data != stages[0].data:
+        dataset = open_training_dataset(method, alike[-1].data)
     height, width = dataset.layout.size
-    return Restored(method, network.eval(), recipe, (height, width), state["method"])
+    return Restored(method, network.eval(), recipe, (height, width), state["method"], dataset)
+
+
+def _shared(recipe: TrainingRecipe, stage: Stage) -> bool:
+    """dfc's: whether both pictures have one encoder in a stage. A checkpoint does not say which stage it is of."""
+    return bool(recipe.stage_options(stage).get("shared", True))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthgen.cli.console import put, say
+from synthgen.morphable.model_names import BUILTIN as BUILTIN
+from synthgen.morphable.model_names import model_section as model_section
 
 if TYPE_CHECKING:
     from synthgen.morphable.model import MorphableModel
 
-BUILTIN = {"procedural": "base", "procedural-fine": "fine"}
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file (.npz), procedural or procedural-fine.")
 ]
@@ -119,13 +120,6 @@ def preview(
     open_named_model(model)
     write_model_views(model_section(model), SheetLayout(heads, size, columns), out)
     put(str(out))
-
-
-def model_section(name: str) -> dict[str, str]:
-    """What a recipe's `model` says for a name on the command line."""
-    if name in BUILTIN:
-        return {"source": "procedural", "resolution": BUILTIN[name]}
-    return {"path": str(Path(name).absolute())}
 
 
 def open_named_model(name: str) -> "MorphableModel":

@@ -1,5 +1,6 @@
 """AFLW's points as public releases have them: AFLWinfo_release.mat (19 points) and .npy tables (21 or 68 points)."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
 from synthgen.core.limits import MOST_LANDMARK_LIST_BYTES, MOST_LANDMARK_MAT_BYTES
 from synthgen.core.npz import read_npy
-from synthgen.fittings.mat_values import matrix
+from synthgen.fittings.mat_values import matrix, vector
 from synthgen.fittings.photo_points import PhotoPoints, shifted_box
 
 Array = NDArray[np.float64]
@@ -20,15 +21,27 @@ Array = NDArray[np.float64]
 # Both were made with MATLAB.
 FIRST_PIXEL = 1.0
 _AFLW19 = 19
-_KEYS = ("data", "bbox", "nameList", "mask_new")
+_KEYS = ("data", "bbox", "nameList", "mask_new", "ra")
 _TABLE_POINTS = {21: "aflw21", 68: "ibug68"}
 
 
-def read_aflw19(path: Path, found: PhotoPoints) -> None:
-    """Adds the faces of AFLWinfo_release.mat to `found`: data (N, 38) is all x, then all y; bbox is x, x, y, y.
+@dataclass(frozen=True)
+class Aflw19:
+    """AFLWinfo_release.mat. names: of the pictures; points: (N, 19, 2) as stored, NaN where there is none; boxes:
+    (N, 4) left, top, right, bottom as stored; visible: (N, 19); order: (N,) the faces, those for training first, as
+    numbers from 0, None when the file has no `ra`."""
 
-    Points whose mask_new is 0 are not visible; (0, 0) and negative ones are none at all.
-    Raises AssetError when the file is not that one.
+    names: tuple[str, ...]
+    points: Array
+    boxes: Array
+    visible: NDArray[np.bool_]
+    order: NDArray[np.int64] | None
+
+
+def aflw19_arrays(path: Path) -> Aflw19:
+    """The content of AFLWinfo_release.mat: data (N, 38) is all x, then all y; bbox is x, x, y, y.
+
+    (0, 0) and negative points are none at all. Raises AssetError when the file is not that one.
     """
     values = read_mat(path, _KEYS, MOST_LANDMARK_MAT_BYTES)
     names = values.get("nameList")
@@ -42,11 +55,25 @@ def read_aflw19(path: Path, found: PhotoPoints) -> None:
     points = np.where(
         (points > 0).any(axis=2, keepdims=True) & (points >= 0).all(axis=2, keepdims=True), points, np.nan
     )
-    for row, name in enumerate(names):
-        left, right, top, bottom = (float(side) for side in boxes[row])
+    order = None
+    if "ra" in values:
+        order = vector(path, values, "ra", count).astype(np.int64) - 1
+        if not np.array_equal(np.sort(order), np.arange(count)):
+            raise AssetError(f"{path}: ra is no order of the {count} faces")
+    return Aflw19(names, points, boxes[:, [0, 2, 1, 3]], masks != 0, order)
+
+
+def read_aflw19(path: Path, found: PhotoPoints) -> None:
+    """Adds the faces of AFLWinfo_release.mat to `found`; points whose mask_new is 0 are not visible.
+
+    Raises AssetError when the file is not that one.
+    """
+    faces = aflw19_arrays(path)
+    for row, name in enumerate(faces.names):
+        left, top, right, bottom = (float(side) for side in faces.boxes[row])
         box = shifted_box(left, top, right, bottom, found.shift)
-        found.add(name, points[row], "aflw19", masks[row] != 0, box, f"{path}: data[{row}]")
-        found.options.report(row + 1, count)
+        found.add(name, faces.points[row], "aflw19", faces.visible[row], box, f"{path}: data[{row}]")
+        found.options.report(row + 1, len(faces.names))
 
 
 def photo_folder(path: Path) -> Path:
@@ -63,7 +90,7 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
     Its faces are those of the pictures directly in found.folder in the order of their file names.
     Raises AssetError when it is no such table, or the number of pictures is another one.
     """
-    table = _table(path)
+    table = point_table(path)
     names = [name for name in list_files(found.folder, IMAGE_SUFFIXES) if "/" not in name]
     if len(names) != len(table):
         raise AssetError(
@@ -78,8 +105,8 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
         found.options.report(row + 1, len(names))
 
 
-def _table(path: Path) -> NDArray[np.floating]:
-    """The array of a .npy file."""
+def point_table(path: Path) -> NDArray[np.floating]:
+    """(N, 2 or 3, 21 or 68) of a .npy file. Raises AssetError when it is no such table."""
     try:
         with open_regular(path) as file:
             table = read_npy(file, MOST_LANDMARK_LIST_BYTES)

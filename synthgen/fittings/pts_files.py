@@ -34,8 +34,8 @@ def read_pts_folder(root: Path, found: PhotoPoints) -> None:
         found.options.report(number + 1, len(pairs))
 
 
-def read_pts(path: Path) -> Array:
-    """(68, 2) as stored: 1-based pixels. Raises AssetError, naming the file, when it is not such a file."""
+def read_pts(path: Path, count: int = _POINTS, axes: int = 2) -> Array:
+    """(count, axes) as stored: 1-based pixels. Raises AssetError, naming the file, when it is not such a file."""
     try:
         with open_regular(path) as file:
             text = file.read(MOST_PTS_BYTES + 1).decode("ascii")
@@ -47,14 +47,14 @@ def read_pts(path: Path) -> Array:
     body, closed, _ = rest.partition("}")
     if not opened or not closed or "version" not in head:
         raise AssetError(
-            f"{path}: not a .pts file; expected `version: 1`, `n_points: 68`, and points between {{ and }}"
+            f"{path}: not a .pts file; expected `version: 1`, `n_points: {count}`, and points between {{ and }}"
         )
     counts = [line.split(":", 1)[1].strip() for line in head.splitlines() if line.strip().startswith("n_points:")]
-    if counts != [str(_POINTS)]:
-        raise AssetError(f"{path}: n_points is {' '.join(counts) or 'missing'}, expected {_POINTS}")
+    if counts != [str(count)]:
+        raise AssetError(f"{path}: n_points is {' '.join(counts) or 'missing'}, expected {count}")
     lines = [line.split() for line in body.splitlines() if line.strip()]
-    if len(lines) != _POINTS or any(len(line) != 2 for line in lines):
-        raise AssetError(f"{path}: {len(lines)} lines of points, expected {_POINTS} lines `x y`")
+    if len(lines) != count or any(len(line) != axes for line in lines):
+        raise AssetError(f"{path}: {len(lines)} lines of points, expected {count} lines `{' '.join('xyz'[:axes])}`")
     try:
         return np.array(lines).astype(np.float64)
     except ValueError as error:

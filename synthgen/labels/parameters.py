@@ -1,5 +1,7 @@
 """The numbers behind a picture: pose, camera, coefficients, and tddfa_v2's vector of 62."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -42,6 +44,57 @@ def parameters_62(
     shape[:, :used] = identity[:, :used]
     movement = (expression - model.expression_pca_mean) @ model.expression_pca.T.astype(np.float64)
     return np.concatenate([pose.reshape(count, 12), shape, movement], axis=1).astype(np.float32)
+
+
+def shape_basis_62(
+    model: MorphableModel, at: Callable[[NDArray[np.floating]], NDArray[np.floating]] = lambda vertices: vertices
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (N, 3) and basis (50, N, 3), mm, of the 40 + 10 coefficients of the 62 parameters.
+
+    at: linear, what is looked at of vertices (..., V, 3), such as landmarks; all of them without it. Ten numbers say
+    where expressions are along the axes of their PCA: the shortest expressions that give them.
+    """
+    axes = np.linalg.pinv(model.expression_pca.astype(np.float64))  # (E, 10)
+    expressions = np.asarray(at(model.expression_basis), np.float64)
+    middle = np.tensordot(model.expression_pca_mean.astype(np.float64), expressions, axes=1)
+    identity = np.zeros((IDENTITY_62, *expressions.shape[1:]))
+    used = min(IDENTITY_62, len(model.identity_basis))
+    identity[:used] = at(model.identity_basis[:used])
+    basis = np.concatenate([identity, np.tensordot(axes.T, expressions, axes=1)[:EXPRESSION_62]])
+    return np.asarray(at(model.mean), np.float64) + middle, basis
+
+
+def points_62(
+    shape: tuple[NDArray[np.float64], NDArray[np.float64]], parameters: NDArray[np.floating], height: int
+) -> NDArray[np.float64]:
+    """(B, N, 3) px of parameters (B, 62): x and y in a picture of `height`, z towards the viewer.
+
+    shape: mean and basis of shape_basis_62. The inverse of parameters_62, which counts pixels from 1 and y upwards.
+    """
+    mean, basis = shape
+    pose = np.asarray(parameters, np.float64)[:, :12].reshape(-1, 3, 4)
+    heads = mean + np.tensordot(np.asarray(parameters, np.float64)[:, 12:], basis, axes=1)
+    posed = heads @ pose[:, :, :3].transpose(0, 2, 1) + pose[:, None, :, 3]
+    posed[..., 0] -= 0.5
+    posed[..., 1] = height + 0.5 - posed[..., 1]
+    return posed
+
+
+def moved_62(
+    parameters: NDArray[np.floating], scale: NDArray[np.floating], shift: NDArray[np.floating], heights: tuple[int, int]
+) -> NDArray[np.float64]:
+    """(B, 62) for pictures whose points are scale x + shift of those before; scale (B,), shift (B, 2) px.
+
+    heights: of the pictures before and after; t_z is scaled too.
+    """
+    moved = np.array(parameters, np.float64)
+    pose = moved[:, :12].reshape(-1, 3, 4)
+    x, y = pose[:, 0, 3] - 0.5, heights[0] + 0.5 - pose[:, 1, 3]
+    pose *= np.asarray(scale, np.float64)[:, None, None]
+    pose[:, 0, 3] = scale * x + shift[:, 0] + 0.5
+    pose[:, 1, 3] = heights[1] + 0.5 - (scale * y + shift[:, 1])
+    moved[:, :12] = pose.reshape(-1, 12)
+    return moved
 
 
 def to_tddfa_v2(

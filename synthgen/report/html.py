@@ -172,22 +172,23 @@ def _ranges(dataset: Dataset) -> list[list[int]]:
 def _rendered(page: dict[str, Any]) -> str:
     from markupsafe import Markup
 
-    style, script = (_resource(name) for name in ("report.css", "report.js"))
+    style, script = (page_resource(name) for name in ("report.css", "report.js"))
     return _template().render(
         page,
         style=Markup(style),
         script=Markup(script),
-        style_hash=_policy_hash(style),
-        script_hash=_policy_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
     )
 
 
-def _policy_hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """How a content security policy names a script or style that is part of the page."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _resource(name: str) -> str:
+def page_resource(name: str) -> str:
+    """The text of a file in templates/: `report.css` styles every page of this project."""
     return (files("synthgen.report") / "templates" / name).read_text(encoding="utf-8")
 
 
@@ -196,7 +197,7 @@ def _template() -> "jinja2.Template":
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
+        loader=jinja2.FunctionLoader(page_resource),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

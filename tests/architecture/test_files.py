@@ -9,7 +9,7 @@ import pytest
 from synthgen.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("synthgen", "benchmarks", "training")
+FOLDERS = ("synthgen", "benchmarks", "training", "eval")
 MOST_LINES = 400
 MOST_PARAMETERS = 8
 FORBIDDEN_FILES = re.compile(r"(^|_)(utils?|helpers?|misc|common|manager)(_|$)")
@@ -42,6 +42,9 @@ def is_kernel(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """The parameters of a command are its options, and no code calls it."""
+    arguments = [*node.args.args, *node.args.kwonlyargs]
+    if arguments and all(one.annotation and "typer." in ast.unparse(one.annotation) for one in arguments):
+        return True
     return node.name in COMMANDS and COMMANDS[node.name].__code__.co_firstlineno == node.lineno
 
 

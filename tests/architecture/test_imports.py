@@ -26,13 +26,14 @@ RANKS = {
     "alignment": 6,
     "fittings": 7,
     "motion": 8,
+    "predict": 8,
     "pipeline": 9,
     "cli": 10,
 }
 # Stricter than their rank: who may import them, and what they may import.
 ALLOWED_IMPORTERS = {
-    "dataset": {"render", "fittings", "motion", "pipeline", "cli", "report"},
-    "report": {"cli", "fittings"},
+    "dataset": {"render", "fittings", "motion", "pipeline", "cli", "report", "predict"},
+    "report": {"cli", "fittings", "predict"},
 }
 ALLOWED_IMPORTS = {"dataset": {"core"}, "report": {"core", "dataset"}, "asset_io": {"core"}, "recipe": {"core"}}
 
@@ -44,6 +45,7 @@ SINGLE_IMPORTERS = {
     "distributed": "pipeline/run_dask.py",
     "pickletools": "morphable/loaders/safe_pickle.py",
     "h5py": "morphable/loaders/bfm_h5.py",
+    "onnxruntime": "predict/onnx_network.py",
 }
 FORBIDDEN_EVERYWHERE = ("pickle", "click", "cv2", "pandas", "training", "eval")
 

@@ -17,6 +17,7 @@ class Random:
     """An item is a random number; `chosen` takes some samples repeatedly."""
 
     name, labels, takes_pairs, takes_clips, frames_per_sample = "test", ("image",), False, False, 1
+    labels_if_there: tuple[str, ...] = ()
 
     def __init__(self, some: list[int] | None = None) -> None:
         self._some = some

@@ -164,6 +164,9 @@ def test_what_does_not_fit_is_told(
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options={"widht": 1.0}), tmp_path / "d", CPU)
     with pytest.raises(RecipeError, match="tddfa_v2 takes no photos"):
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, stage={"photos": str(faces)}), tmp_path / "e", CPU)
+    with pytest.raises(RecipeError, match="tddfa_v2: options.width is the same in all stages"):
+        changed = recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, stage={"options": {"width": 0.5}})
+        train(changed, tmp_path / "g", CPU)
     with pytest.raises(UsageError, match="cannot be divided"):
         train(recipe_of("tddfa_v2", faces, 1, 1e-3, options=SMALL, batch_size=3, accumulate=2), tmp_path / "f", CPU)
 
@@ -200,6 +203,8 @@ def test_rates_by_hand() -> None:
     assert rates(schedule="steps", milestones=[0.5, 0.75], decay=0.5) == [8.0, 8.0, 4.0, 2.0]
     assert rates(schedule="exponential", decay=0.25) == pytest.approx([8.0, 8 * 0.25**0.25, 4.0, 8 * 0.25**0.75])
     assert rates(warm_up=3) == pytest.approx([2.0, 4.0, 6.0, 8.0])
+    warm = rates(schedule="polynomial", power=1.0, warm_up=2, warm_up_share=0.1)
+    assert warm == pytest.approx([0.8, 0.8, 8.0, 4.0])
 
 
 def test_recipes_are_read_strictly(tmp_path: Path) -> None:

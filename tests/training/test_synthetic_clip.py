@@ -37,7 +37,7 @@ def test_parameters_move_as_cameras_do() -> None:
     shapes = np.full((1, len(model.identity_basis)), 0.3), np.full((1, len(model.expression_basis)), 0.2)
     still = parameters_62(model, cameras, shapes, 120, np.array([-5.0]))[0]
     twice = Cameras(False, *(getattr(cameras, name).repeat_interleave(2, 0) for name in CAMERA))
-    both = tuple(np.repeat(shape, 2, axis=0) for shape in shapes)
+    both = np.repeat(shapes[0], 2, axis=0), np.repeat(shapes[1], 2, axis=0)
     expected = parameters_62(model, move_cameras(twice, MOTIONS), both, 120, -5.0 * MOTIONS.scale)
     np.testing.assert_allclose(moved_parameters(still, MOTIONS, 120), expected, rtol=1e-5, atol=1e-4)
 

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import torch
 
+from training.devices import mean_over_devices
+
 
 class FlowLoss(NamedTuple):
     """flow: px^2; matchability: nats; total: flow + weight x matchability."""
@@ -28,7 +30,7 @@ def flow_matchability_loss(
     The paper sums over pixels; means do not depend on the size of the picture.
     """
     used = torch.ones_like(matchable) if used is None else used
-    counted = used.sum().clamp(min=1)
+    counted = mean_over_devices(used.sum().float()).clamp(min=1)  # of the batch on all devices
     error = (flow - torch.where(matchable[:, None], true_flow, flow.detach())).square().sum(dim=1)
     by_flow = (error * (matchable & used)).sum() / counted
     entropy = torch.nn.functional.cross_entropy(logits, matchable.long(), reduction="none")

@@ -21,10 +21,13 @@ def weighted_parameter_distance(
     return (weights * difference).mean()
 
 
-def wpdc_weights(outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel) -> torch.Tensor:
+def wpdc_weights(
+    outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel, own_depth: bool = False
+) -> torch.Tensor:
     """(B, 62) weights by their definition, equation 7: how far vertices move when one parameter alone is wrong.
 
-    Reconstructs the vertices 62 times: `fwpdc_weights` gives the same for similarities, ten times faster.
+    Reconstructs the vertices 62 times: `fwpdc_weights` gives the same for similarities, ten times faster. own_depth:
+    t_z has its weight too, the letter of the equation; False is the authors' code, since pictures do not show it.
     """
     predicted, true = model.parameters(outputs), model.parameters(targets)
     right = vertices(model, true)
@@ -33,11 +36,15 @@ def wpdc_weights(outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel
         degraded = true.clone()
         degraded[:, number] = predicted[:, number]
         moved.append((vertices(model, degraded) - right).flatten(1).norm(dim=1))
-    return _normalised(torch.stack(moved, dim=1))
+    return _normalised(torch.stack(moved, dim=1), own_depth)
 
 
 def fwpdc_weights(
-    outputs: torch.Tensor, targets: torch.Tensor, model: ShapeModel, constant_scale: float | None = None
+    outputs: torch.Tensor,
+    targets: torch.Tensor,
+    model: ShapeModel,
+    constant_scale: float | None = None,
+    own_depth: bool = False,
 ) -> torch.Tensor:
     """(B, 62) weights by algorithm 2: one reconstruction, and norms of the rows of S and of the columns of A.
 
@@ -54,11 +61,12 @@ def fwpdc_weights(
         scale = torch.full_like(scale, constant_scale)
     by_pose = difference[:, :POSE] * by_column.repeat(1, POSE // COLUMNS)
     by_shape = difference[:, POSE:] * scale * model.basis.flatten(0, 1).norm(dim=0)
-    return _normalised(torch.cat([by_pose, by_shape], dim=1))
+    return _normalised(torch.cat([by_pose, by_shape], dim=1), own_depth)
 
 
-def _normalised(weights: torch.Tensor) -> torch.Tensor:
-    """Divided by each sample's largest; t_z, which pictures do not show, weighs nothing."""
+def _normalised(weights: torch.Tensor, own_depth: bool) -> torch.Tensor:
+    """Divided by each sample's largest."""
     weights = (weights + LEAST) / (weights + LEAST).amax(dim=1, keepdim=True)
-    weights[:, DEPTH] = 0.0
+    if not own_depth:
+        weights[:, DEPTH] = 0.0
     return weights

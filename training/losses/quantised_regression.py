@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import torch
 
+from training.devices import mean_over_devices
+
 IGNORED = -1  # class of pixels that no loss may use
 
 
@@ -50,16 +52,32 @@ def dequantise(logits: torch.Tensor, residuals: torch.Tensor, centres: bool = Fa
 
 
 def quantised_regression_loss(
-    logits: torch.Tensor, residuals: torch.Tensor, target: Quantised, weight: float = 40.0
+    logits: torch.Tensor,
+    residuals: torch.Tensor,
+    target: Quantised,
+    weight: float = 40.0,
+    sigma: float = 1.0,
+    by_coordinate: bool = False,
 ) -> BinLoss:
     """Cross-entropy of the bins, and smooth L1 of the residual of the bin that is responsible, by the number of its
-    pixels. weight: 40 for bins of 0.1, 70 for plain regression, K = 1 (section 4.1)."""
-    classification = torch.nn.functional.cross_entropy(logits, target.bin, ignore_index=IGNORED, reduction="sum") / (
-        target.bin != IGNORED
-    ).sum().clamp(min=1)
+    pixels in the batch on all devices. weight: 40 for bins of 0.1, 70 for plain regression, K = 1 (section 4.1).
+
+    sigma: smooth L1 is 0.5 (sigma x)^2 up to |x| = 1 / sigma^2 and |x| - 0.5 / sigma^2 beyond; by_coordinate: x is in
+    template coordinates, as equation 2 has residuals, instead of widths of a bin, as the released network has them.
+    """
+    classification = mean_cross_entropy(logits, target.bin)
     face = target.bin > 0
     chosen = (target.bin - 1).clamp(min=0)
     share = residuals.gather(1, chosen[:, None])[:, 0]
-    error = torch.nn.functional.smooth_l1_loss(share, target.residual, reduction="none")
-    regression = (error * face).sum() / face.sum().clamp(min=1)
+    unit = residuals.shape[1] if by_coordinate else 1
+    error = torch.nn.functional.smooth_l1_loss(
+        share / unit, target.residual / unit, reduction="none", beta=1.0 / sigma**2
+    )
+    regression = (error * face).sum() / mean_over_devices(face.sum().float()).clamp(min=1)
     return BinLoss(classification, regression, classification + weight * regression)
+
+
+def mean_cross_entropy(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Nats: mean over the pixels (B, H, W) of a batch on all devices that are not IGNORED; logits (B, C, H, W)."""
+    total = torch.nn.functional.cross_entropy(logits, classes, ignore_index=IGNORED, reduction="sum")
+    return total / mean_over_devices((classes != IGNORED).sum().float()).clamp(min=1)

@@ -72,6 +72,7 @@ class Anisotropic(Method):
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image",)
     criterion: str = "nme"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "points", "marched", "bins", "pose_axis", "folded")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
@@ -101,7 +102,7 @@ class Anisotropic(Method):
         """The network."""
         options, points = self.options, self._set.points
         if options.loss == "adaptive_wing":
-            return HeatmapNet(points, options.depth, options.scale)
+            return HeatmapNet(points, options.depth, options.scale, options.width)
         return ResNet({"landmarks": 2 * points}, options.depth, width=options.width)
 
     def landmarks(self, network: nn.Module, pictures: torch.Tensor) -> torch.Tensor:

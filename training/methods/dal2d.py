@@ -18,7 +18,7 @@ from training.losses.landmark_coefficients import landmark_consistency, weighted
 from training.losses.shape_model import ShapeModel, vertices
 from training.losses.vertex_distance import vertex_distance
 from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, Steps, normalised
-from training.networks.self_critic_net import SelfCriticNet
+from training.networks.self_critic_net import PARAMETERS, SelfCriticNet
 from training.parameter_model import (
     dataset_model,
     dataset_statistics,
@@ -83,9 +83,11 @@ class Dal2d(Method):
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
     criterion: str = "nme"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "landmark_map", "vertices")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
+        self._statistics = torch.zeros(PARAMETERS), torch.ones(PARAMETERS)
         self._landmarks: ShapeModel | None = None
         self._model: ShapeModel | None = None
         self._size = (0, 0)
@@ -96,7 +98,7 @@ class Dal2d(Method):
         if min(height, width) < 64:
             raise DatasetError(f"{dataset.path}: pictures of {height} x {width}; dal2d's encoder needs 64 px at least")
         model, statistics = dataset_model(dataset), dataset_statistics(dataset)
-        self._size = height, width
+        self._size, self._statistics = (height, width), statistics
         self._landmarks = landmark_shape_model(model, statistics)
         rows = None
         if self.options.vertices:
@@ -106,9 +108,9 @@ class Dal2d(Method):
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px."""
-        assert self._landmarks is not None, "prepare() comes first"
+        center, scale = self._statistics
         parameters = torch.from_numpy(arrays["parameters_62"])
-        scored = (parameters - self._landmarks.center) / self._landmarks.scale
+        scored = (parameters - center) / scale
         return {**self.photo_item(arrays, random), "parameters": scored}
 
     def photo_item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
@@ -145,8 +147,9 @@ class Dal2d(Method):
         """Weighted coefficients and, on all pictures, consistency and the critic's opinion; or VDC."""
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
         if self.options.loss == "vdc":
-            assert self._model is not None
-            distance = vertex_distance(outputs, batch["parameters"], self._model.to(outputs.device))
+            assert self._model is not None, "prepare() comes first"
+            self._model = self._model.to(outputs.device)
+            distance = vertex_distance(outputs, batch["parameters"], self._model)
             return {"total": distance, "vdc": distance}
         coefficients = weighted_coefficient_loss(outputs, batch["parameters"], self._shapes(outputs.device))
         found = {"total": coefficients, "coefficients": coefficients}
@@ -246,4 +249,5 @@ class Dal2d(Method):
 
     def _shapes(self, device: torch.device) -> ShapeModel:
         assert self._landmarks is not None, "prepare() comes first"
-        return self._landmarks.to(device)
+        self._landmarks = self._landmarks.to(device)
+        return self._landmarks

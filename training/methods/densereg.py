@@ -1,6 +1,6 @@
 """densereg: template coordinates of every face pixel as bin and residual (Güler et al. 2017)."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -9,21 +9,32 @@ from pydantic import Field
 from torch import nn
 
 from synthgen.recipe.section import Flag, Integer, Number, Section
-from training.losses.quantised_regression import IGNORED, dequantise, quantise, quantised_regression_loss
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
+from training.losses.quantised_regression import (
+    IGNORED,
+    dequantise,
+    mean_cross_entropy,
+    quantise,
+    quantised_regression_loss,
+)
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, normalised
 from training.networks.dense_regression_net import DenseRegressionNet
 from training.resample import cut_item, plane, random_window
 
 AXES = ("u", "v")
 PARTS = 9  # background and the eight parts
 _SMOOTH = frozenset({"picture"})
+Rate = Annotated[Number, Field(gt=0)]
 
 
 class Options(Section):
     """depth: layers of the trunk; width: multiplier of its channels; bins: K, 1 is plain regression; head:
-    `segmentation` learns the eight parts instead (table 1); with_depth: a depth branch; weight: of the regression, 40
-    for bins and 70 without them in the paper; residuals: False decodes the middle of the bins ("q" in figure 5);
-    scales, side: of the random crop, 0 for none.
+    `segmentation` learns the eight parts instead (table 1); with_depth: a depth branch; residuals: False decodes the
+    middle of the bins ("q" in figure 5); scales, side: of the random crop, 0 for none.
+
+    weight: of the regression, 40 for bins and 70 without them in the paper; sigma: of smooth L1, which the paper does
+    not tell, 1 as in Fast R-CNN; residual_unit: what it measures, in widths of a `bin`, as the released network, for
+    which alone the paper's 40 and 70 are of one size, or by `coordinate`, the letter of equation 2; head_rates: factors
+    of the learning rate for weights and biases of the new layers, 10 and 20 in the release, not told in the paper.
     """
 
     depth: Literal[18, 50, 101] = 101
@@ -32,6 +43,9 @@ class Options(Section):
     head: Literal["coordinates", "segmentation"] = "coordinates"
     with_depth: Flag = False
     weight: Number | None = None
+    sigma: Number = Field(default=1.0, gt=0)
+    residual_unit: Literal["bin", "coordinate"] = "bin"
+    head_rates: tuple[Rate, Rate] = (1.0, 1.0)
     residuals: Flag = True
     scales: tuple[Number, ...] = (0.5, 0.75, 1.0, 1.25, 1.5)
     side: Integer = Field(default=321, ge=0)
@@ -44,7 +58,9 @@ class DenseReg(Method):
     same_model: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "uv", "parts")
+    labels_if_there: ClassVar[tuple[str, ...]] = ("ignore_mask",)
     criterion: str = "error"
+    fixed: ClassVar[tuple[str, ...]] = ("depth", "width", "bins", "head", "with_depth")
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
@@ -77,20 +93,35 @@ class DenseReg(Method):
             heads |= {f"bin_{axis}": 1 + bins, f"residual_{axis}": bins}
         return DenseRegressionNet(heads, self.options.depth, self.options.width)
 
+    def optimized(self, network: nn.Module) -> dict[str, Moved]:
+        """The trunk, and the new layers at their own rates."""
+        assert isinstance(network, DenseRegressionNet)
+        heads: dict[str, list[nn.Parameter]] = {"weight": [], "bias": []}
+        for name, parameter in network.layers.named_parameters():
+            heads[name.rpartition(".")[2]].append(parameter)
+        groups: list[dict[str, Any]] = [{"params": list(network.trunk.parameters()), "factor": 1.0}]
+        for members, factor in zip(heads.values(), self.options.head_rates, strict=True):
+            groups.append({"params": members, "factor": factor})
+        return {"main": groups}
+
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """Sum over the axes of cross-entropy and weighted smooth L1."""
         outputs, ignored = network(batch["picture"]), batch["ignored"][:, 0] > 0
         if self.options.head == "segmentation":
             target = torch.where(ignored, IGNORED, batch["parts"][:, 0].long())
-            loss = nn.functional.cross_entropy(outputs["parts"], target, ignore_index=IGNORED)
-            return {"total": loss}
+            return {"total": mean_cross_entropy(outputs["parts"], target)}
         found: Losses = {}
         for axis, values in self._axes(batch).items():
             bins = outputs[f"residual_{axis}"].shape[1]
             weight = self.options.weight if self.options.weight is not None else (70.0 if bins == 1 else 40.0)
             target_bins = quantise(values, bins, ignored)
             loss_axis = quantised_regression_loss(
-                outputs[f"bin_{axis}"], outputs[f"residual_{axis}"], target_bins, weight
+                outputs[f"bin_{axis}"],
+                outputs[f"residual_{axis}"],
+                target_bins,
+                weight,
+                self.options.sigma,
+                self.options.residual_unit == "coordinate",
             )
             found |= {f"bins_{axis}": loss_axis.classification, f"residual_{axis}": loss_axis.regression}
             found["total"] = found.get("total", torch.zeros_like(loss_axis.total)) + loss_axis.total

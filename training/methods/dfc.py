@@ -16,10 +16,13 @@ from torch import nn
 from synthgen.core.conventions import HIDDEN, IGNORED, MATCHABILITY_POLICIES, OUTSIDE
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.reader import Dataset
+from synthgen.fittings.augment import sample_augmentation
+from synthgen.recipe.photo_sections import Augment
 from synthgen.recipe.section import Flag, Integer, Number, Section
 from synthgen.report.flow_colour import colour_flow
 from training.losses.flow_matchability import flow_matchability_loss
 from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
+from training.moved_photo import moved_photo
 from training.networks.correspondence_net import WIDTHS, CorrespondenceNet
 
 UNMATCHED = (HIDDEN, OUTSIDE)  # codes of face pixels that do not match
@@ -29,6 +32,9 @@ class Options(Section):
     """widths: channels of the four levels; shared: one encoder for both pictures; weight: the paper's lambda, which it
     does not tell; flow_scale: px that an output of 1 stands for (1 in the paper); policy: codes that count as
     matchable.
+
+    augment: of photos, whose ranges the paper does not give, scale, rotation_deg, translation, rectangles and
+    rectangle_size as in recipes/dfc/finetune.yaml, which moves each photo once, exactly; here each epoch moves it anew.
     """
 
     widths: tuple[Integer, Integer, Integer, Integer] = WIDTHS
@@ -36,6 +42,7 @@ class Options(Section):
     weight: Number = Field(default=10.0, ge=0)
     flow_scale: Number = Field(default=1.0, gt=0)
     policy: Literal["dfc", "visible"] = "dfc"
+    augment: Augment | None = None
 
 
 class Dfc(Method):
@@ -46,6 +53,7 @@ class Dfc(Method):
     labels: tuple[str, ...] = ("image", "flow", "matchability")
     takes_pairs: ClassVar[bool] = True
     criterion: str = "flow_error_px"
+    fixed: ClassVar[tuple[str, ...]] = ("widths",)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -68,12 +76,21 @@ class Dfc(Method):
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """source, target (3, H, W), flow (2, H, W), code (H, W); the target of a photo is the mean face."""
-        codes = arrays["matchability"]
-        flow = torch.from_numpy(np.ascontiguousarray(arrays["flow"].transpose(2, 0, 1)))
-        source = arrays["source_image"] if "source_image" in arrays else arrays["image"]
-        item = {"source": normalised(source), "flow": flow, "code": torch.from_numpy(codes.copy())}
-        item["target"] = normalised(arrays["target_image"]) if "target_image" in arrays else self._targets[codes.shape]
-        return item
+        flow, codes = arrays["flow"], arrays["matchability"]
+        if "source_image" in arrays:
+            source, target = arrays["source_image"], normalised(arrays["target_image"])
+        else:
+            source, target = arrays["image"], self._targets[codes.shape]
+            if self.options.augment is not None and random is not None:
+                chosen = sample_augmentation(self.options.augment, int(random.integers(2**62)), 0, codes.shape)
+                source, flow, codes = moved_photo(source, flow, codes, chosen)
+        planes = torch.from_numpy(np.ascontiguousarray(flow.transpose(2, 0, 1)))
+        return {
+            "source": normalised(source),
+            "flow": planes,
+            "code": torch.from_numpy(codes.copy()),
+            "target": target,
+        }
 
     def build(self) -> nn.Module:
         """The network."""

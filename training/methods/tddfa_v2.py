@@ -52,7 +52,8 @@ class Options(Section):
     vertices: how many the losses look at, the landmarks among them, 0 for all of the model's, as the paper has it; its
     first version's code takes 200, and with `redraw` others for each batch. squared: weights inside the square, as the
     paper has it, or outside, as that code; constant_scale: px per mm instead of each face's own f in fWPDC, 0.573 in
-    that code; own_depth: VDC with the predicted t_z, the letter of equation 4, instead of the true one, as that code.
+    that code; own_depth: the predicted t_z counts in VDC and in the weights, the letter of equations 4
+    and 7, instead of not at all, as in that code.
     """
 
     network: Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "resnet_22"] = "mobilenet_v1"
@@ -81,6 +82,7 @@ class TddfaV2(Method):
     labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
     criterion: str = "nme"
     takes_clips: ClassVar[bool] = True
+    fixed: ClassVar[tuple[str, ...]] = ("network", "width", "landmark_head", "vertices")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -238,10 +240,11 @@ class TddfaV2(Method):
             model = self._some_vertices(seed).to(outputs.device)
         if loss == "vdc":
             return vertex_distance(outputs, targets, model, self.options.own_depth)
+        own_depth = self.options.own_depth
         if loss == "wpdc":
-            weights = wpdc_weights(outputs.detach(), targets, model)
+            weights = wpdc_weights(outputs.detach(), targets, model, own_depth)
         else:
-            weights = fwpdc_weights(outputs.detach(), targets, model, self.options.constant_scale)
+            weights = fwpdc_weights(outputs.detach(), targets, model, self.options.constant_scale, own_depth)
         return weighted_parameter_distance(outputs, targets, weights, self.options.squared)
 
     def _shapes(self, device: torch.device) -> ShapeModel:

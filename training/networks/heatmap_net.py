@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from training.networks.layers import scaled_width
 from training.networks.resnet import ResNetTrunk
 
 WIDE, STRIDE = 256, 4
@@ -21,15 +22,16 @@ class HeatmapNet(nn.Module):
     The landmarks are the means of the maps around their brightest pixels.
     """
 
-    def __init__(self, points: int, depth: Literal[18, 50, 101] = 50, unit: float = 1.0) -> None:
+    def __init__(self, points: int, depth: Literal[18, 50, 101] = 50, unit: float = 1.0, width: float = 1.0) -> None:
         super().__init__()
-        self.trunk, self.unit = ResNetTrunk(depth), unit
+        self.trunk, self.unit = ResNetTrunk(depth, width=width), unit
         layers: list[nn.Module] = []
         before = self.trunk.channels_out
+        wide = scaled_width(WIDE, width)
         for _ in range(3):
-            layers += [nn.ConvTranspose2d(before, WIDE, 4, 2, 1, bias=False), nn.BatchNorm2d(WIDE), nn.ReLU()]
-            before = WIDE
-        self.head = nn.Sequential(*layers, nn.Conv2d(WIDE, points, 1))
+            layers += [nn.ConvTranspose2d(before, wide, 4, 2, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
+            before = wide
+        self.head = nn.Sequential(*layers, nn.Conv2d(before, points, 1))
 
     def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
         """Landmarks and heat maps."""

@@ -10,6 +10,7 @@ from training.losses.quantised_regression import (
     IGNORED,
     Quantised,
     dequantise,
+    mean_cross_entropy,
     quantise,
     quantised_regression_loss,
 )
@@ -84,3 +85,25 @@ def test_pictures_without_a_face_have_a_loss() -> None:
     target = quantise(torch.full((1, 2, 2), float("nan")), 10)
     found = quantised_regression_loss(torch.zeros(1, 11, 2, 2), torch.zeros(1, 10, 2, 2), target)
     assert found.regression.item() == 0.0 and found.total.item() == pytest.approx(math.log(11))
+
+
+def test_smooth_l1_of_a_residual_by_hand() -> None:
+    """One pixel of ten bins whose residual is 0.8 of a bin off: by bin, by coordinate, and with sigma 3."""
+    target = quantise(torch.tensor([[[0.35]]]), 10)
+    logits, residuals = torch.zeros(1, 11, 1, 1), torch.zeros(1, 10, 1, 1)
+    residuals[0, 3] = 0.5 + 0.8
+    plain = quantised_regression_loss(logits, residuals, target, 40.0)
+    assert plain.classification.item() == pytest.approx(math.log(11))
+    assert plain.regression.item() == pytest.approx(0.5 * 0.8**2, rel=1e-4)
+    by_coordinate = quantised_regression_loss(logits, residuals, target, 40.0, by_coordinate=True)
+    assert by_coordinate.regression.item() == pytest.approx(0.5 * 0.08**2, rel=1e-3)
+    steep = quantised_regression_loss(logits, residuals, target, 40.0, sigma=3.0)
+    assert steep.regression.item() == pytest.approx(0.8 - 0.5 / 9, rel=1e-4)
+    assert plain.total.item() == pytest.approx(math.log(11) + 40 * 0.5 * 0.8**2, rel=1e-4)
+
+
+def test_entropy_without_ignored_pixels() -> None:
+    logits = torch.zeros(1, 2, 1, 3)
+    logits[0, 1, 0, 2] = 100.0
+    classes = torch.tensor([[[0, 1, IGNORED]]])
+    assert mean_cross_entropy(logits, classes).item() == pytest.approx(math.log(2))

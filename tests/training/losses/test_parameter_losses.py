@@ -76,6 +76,21 @@ def test_fwpdc_is_wpdc_for_similarities() -> None:
         torch.testing.assert_close(first, weighted_parameter_distance(outputs, targets, fast, squared))
 
 
+def test_what_the_authors_code_leaves_open() -> None:
+    """t_z moves each of 7 vertices by its error, sqrt(7) in all; another f weighs the shape alone."""
+    model = model_of()
+    outputs, targets = pairs(model)
+    for weights in (wpdc_weights, fwpdc_weights):
+        ours, letter = (weights(outputs, targets, model, own_depth=own) for own in (False, True))
+        assert not ours[:, DEPTH].any()
+        error = (outputs - targets)[:, [3, DEPTH]].abs() * model.scale[[3, DEPTH]]
+        torch.testing.assert_close(letter[:, DEPTH] / letter[:, 3], error[:, 1] / error[:, 0], rtol=1e-4, atol=1e-6)
+    true, double = (fwpdc_weights(outputs[:1], targets[:1], model, scale) for scale in (0.4, 0.8))
+    torch.testing.assert_close(true, fwpdc_weights(outputs[:1], targets[:1], model))
+    shape, pose = double[:, 12:] / true[:, 12:], double[:, 3] / true[:, 3]
+    torch.testing.assert_close(shape / pose, torch.full_like(shape, 2.0), rtol=1e-4, atol=1e-4)
+
+
 def test_fwpdc_is_another_thing_for_other_poses() -> None:
     """With a pose that is no similarity one scale f cannot stand for the movement of the shape."""
     model = model_of()

@@ -22,7 +22,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, float, str, float]] = {
     "adaptive wing": (
         "anisotropic",
         "faces",
-        {"depth": 18, "balance": "none", "loss": "adaptive_wing", "points": 19},
+        {"depth": 18, "balance": "none", "loss": "adaptive_wing", "points": 19, "width": 0.5},
         45,
         2e-3,
         "nme",
