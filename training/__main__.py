@@ -51,10 +51,14 @@ def evaluate(
     """Measure a checkpoint on a dataset."""
     import torch
 
+    from synthgen.dataset.reader import open_dataset
     from training.loop import evaluate
     from training.restore import restore
+    from training.same_data import check_alike
 
     restored = restore(checkpoint)
+    first = next(iter(restored.recipe.stages.values())).data
+    check_alike(restored.method, open_dataset(first), open_dataset(data))
     measures, pixels = evaluate(restored.method, restored.network, str(data), torch.device("cpu"))
     for name, measure in measures.items():
         print(f"{name:20} {measure.value:.4g}")

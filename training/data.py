@@ -197,7 +197,8 @@ def _kept_bytes(method: Reader, dataset: Dataset) -> int:
     """Memory that a sample takes, decoded or as an item, whichever is more."""
     arrays = dataset[0]
     decoded = sum(array.nbytes for array in arrays.values())
-    return max(decoded, sum(tensor.nbytes for tensor in method.item(arrays, None).values()))
+    item = method.item(arrays, np.random.default_rng(0))
+    return max(decoded, sum(tensor.nbytes for tensor in item.values()))
 
 
 def _frame_by_frame(batch: Batch, frames: int) -> Batch:

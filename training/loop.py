@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from synthgen.core.errors import FingerprintError, LabelError, UsageError
+from synthgen.dataset.reader import Dataset, open_dataset
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
 from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
@@ -25,6 +26,7 @@ from training.methods.registry import open_method
 from training.progress import Report, training_progress
 from training.rate import learning_rate
 from training.recipe import Optimizer, Stage, TrainingRecipe
+from training.same_data import check_alike, check_identity, identity
 
 LAST, BEST = "last", "best"
 BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
@@ -80,8 +82,10 @@ class _Run:
         self._state = self._open_folder()
         torch.manual_seed(recipe.seed)
         self.method: Method = open_method(recipe.method, recipe.options)
-        stages = list(recipe.stages.items())
-        self.method.prepare(open_training_dataset(self.method, stages[0][1].data))
+        first = open_training_dataset(self.method, next(iter(recipe.stages.values())).data)
+        self._check_data(first)
+        self._data_identity = identity(first)
+        self.method.prepare(first)
         self._plain = self.method.build()
         if recipe.channels_last:
             self._plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -97,6 +101,18 @@ class _Run:
         self.report: Report = lambda number, samples, values: None
         self._total = self._samples = 0
         self._best = float("inf")
+
+    def _check_data(self, first: Dataset) -> None:
+        """Raise DatasetError or FingerprintError, before any work, where the datasets of the recipe do not suit the
+        method, each other, or what the folder holds."""
+        check_identity(self.folder, self._state.get("dataset"), first)
+        others = [stage.data for stage in self.recipe.stages.values()]
+        others += [self.recipe.validation] if self.recipe.validation is not None else []
+        for folder in dict.fromkeys(others):
+            check_alike(self.method, first, open_training_dataset(self.method, folder))
+        for stage in self.recipe.stages.values():
+            if stage.photos is not None:
+                check_alike(self.method, first, open_dataset(stage.photos), of_faces=False)
 
     def _begin_from(self, source: str) -> None:
         """Weights of a file; `init.json` tells which were taken."""
@@ -275,6 +291,7 @@ class _Run:
             "best": self._best,
             "measures": dict(measures),
             "method": self.method.facts(),
+            "dataset": self._data_identity,
         }
 
     def _open_folder(self) -> dict[str, Any]:

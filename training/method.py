@@ -73,6 +73,8 @@ class Method:
     labels_if_there: ClassVar[tuple[str, ...]] = ()  # read from datasets that hold them
     takes_pairs: ClassVar[bool] = False  # datasets of kind pairs, whose pictures are source_image and target_image
     takes_clips: ClassVar[bool] = False  # datasets of kind video, whose pictures are frame0_image, frame1_image ...
+    same_model: ClassVar[bool] = False  # datasets used together must be of one model and template
+    same_size: ClassVar[bool] = False  # and their pictures equally large
     lower_is_better: ClassVar[bool] = True
     fixed: ClassVar[
         tuple[str, ...]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from torch import nn
 
 from synthgen.core.errors import DatasetError
@@ -14,6 +15,7 @@ from training.data import open_training_dataset
 from training.method import Method
 from training.methods.registry import open_method
 from training.recipe import Stage, TrainingRecipe
+from training.same_data import check_identity
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,15 @@ def restore(folder: Path, changes: Mapping[str, Any] | None = None) -> Restored:
     RecipeError for an option that the method does not have.
     """
     weights, _, state = load_checkpoint(folder)
-    recipe = TrainingRecipe.model_validate(state["recipe"])
+    try:
+        recipe = TrainingRecipe.model_validate(state["recipe"])
+    except (ValidationError, KeyError) as error:
+        raise DatasetError(f"{folder} is of another version of training: its recipe cannot be read: {error}") from error
     stages = list(recipe.stages.values())
     options = {**state["method"]["options"], **(changes or {})}
     method = open_method(recipe.method, options)
     dataset = open_training_dataset(method, stages[0].data)
+    check_identity(folder, state.get("dataset"), dataset)
     method.prepare(dataset)
     network = method.build()
     method.begin_stage(network, options)

@@ -1,14 +1,14 @@
 """A template as networks carry it: where its landmarks lie on the chart, and which part each place belongs to."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
 
 from synthgen.dataset.derived import TemplateArrays
-from synthgen.raster.rasterize import rasterize
 
 CHART_SIDE = 256
+# Barycentric weights of ten points of a triangle, spread evenly and inside.
+_SPREAD = np.array([(i + 1, j + 1, 4 - i - j) for i in range(4) for j in range(4 - i)]) / 6.0
 
 
 def landmark_uv(template: TemplateArrays) -> NDArray[np.float32]:
@@ -18,19 +18,14 @@ def landmark_uv(template: TemplateArrays) -> NDArray[np.float32]:
 
 
 def part_chart(template: TemplateArrays, side: int = CHART_SIDE) -> NDArray[np.uint8]:
-    """(S, S) parts over the whole chart: row by v from 1 down to 0, column by u; what no triangle covers is the nearest
-    part."""
-    corners = template.uv[: template.label_count].reshape(-1, 2).astype(np.float32)
-    flat = np.stack([corners[:, 0] * side, (1.0 - corners[:, 1]) * side, np.ones(len(corners), np.float32)], axis=-1)
-    triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
-    found = np.full((side, side), -1, np.int64)
-    # Front faces alone are drawn, and a chart may be mirrored: both sides are looked at.
-    for order in (triangles, triangles[:, ::-1].copy()):
-        drawn = rasterize(torch.from_numpy(flat)[None], torch.from_numpy(order), (side, side), perspective=False)
-        number = drawn.triangle_id[0].numpy()
-        found = np.where(number >= 0, number, found)
-    rows, columns = distance_transform_edt(found < 0, return_distances=False, return_indices=True)
-    return template.parts[found[rows, columns]]
+    """(S, S) parts over the whole chart: row by v from 1 down to 0, column by u; each place is of the part of the
+    nearest point among some of every triangle, so what no triangle covers is of the nearest part."""
+    corners = template.uv[: template.label_count].astype(np.float64)  # (T, 3, 2)
+    points = np.einsum("pc,tcd->tpd", _SPREAD, corners).reshape(-1, 2)
+    middles = (np.arange(side) + 0.5) / side
+    u, v = np.meshgrid(middles, middles[::-1])
+    _, nearest = cKDTree(points).query(np.stack([u, v], axis=-1))
+    return template.parts[nearest // len(_SPREAD)]
 
 
 def parts_at(chart: NDArray[np.uint8], uv: NDArray[np.floating]) -> NDArray[np.uint8]:

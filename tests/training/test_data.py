@@ -125,3 +125,40 @@ def test_balanced_sets_by_hand() -> None:
     shapes = np.zeros((7, 1, 2))
     shapes[:, 0, 0] = [1, 1, 1, 1, 4, 6, 12]
     assert mean_of_bin_means(shapes, bins).tolist() == [[pytest.approx((1 + 5 + 12) / 3), 0.0]]
+
+
+class Counted(Random):
+    """Counts how often an item is made; `draws`: whether items take random numbers."""
+
+    def __init__(self, draws: bool) -> None:
+        super().__init__()
+        self.draws, self.made = draws, 0
+
+    def item(self, arrays: dict[str, np.ndarray[Any, Any]], random: np.random.Generator | None) -> Any:
+        self.made += 1
+        item = super().item(arrays, random if self.draws else np.random.default_rng(0))
+        return {**item, "picture": torch.from_numpy(arrays["image"].copy())}
+
+
+@pytest.mark.parametrize("draws", [True, False])
+def test_what_is_kept_is_the_same_again(faces: Path, draws: bool) -> None:
+    """Three epochs of two batches with and without memory; without random numbers items are made once."""
+    plain, keeping = Counted(draws), Counted(draws)
+    streams = [TrainingData(one, str(faces), 3, 4, Layout(keep=one is keeping)) for one in (plain, keeping)]
+    before = keeping.made  # one item tells how large they are
+    for _ in range(6):
+        (one,), (other,) = (stream.next() for stream in streams)
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert torch.equal(tensor, other[name]), name
+    assert plain.made == 24
+    assert keeping.made - before == (24 if draws else 8)
+
+
+def test_the_first_samples_alone(faces: Path) -> None:
+    data = TrainingData(Random(), str(faces), 3, 2, Layout(), first=4)
+    assert sorted(position for _ in range(2) for position in data.next()[0]["position"].tolist()) == [0, 1, 2, 3]
+    data = TrainingData(Random([1, 1, 5, 6]), str(faces), 3, 2, Layout(), first=5)
+    assert data.next()[0]["position"].tolist() == [1, 1]
+    with pytest.raises(DatasetError, match="1 samples to train on"):
+        TrainingData(Random(), str(faces), 3, 2, Layout(), first=1)

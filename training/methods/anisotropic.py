@@ -68,6 +68,7 @@ class Anisotropic(Method):
     """Landmarks by one linear layer on a residual network."""
 
     name: ClassVar[str] = "anisotropic"
+    same_size: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image",)
     criterion: str = "nme"

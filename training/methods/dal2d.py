@@ -78,6 +78,8 @@ class Dal2d(Method):
     """Regressor, and a critic that judges whether parameters belong to a picture."""
 
     name: ClassVar[str] = "dal2d"
+    same_model: ClassVar[bool] = True
+    same_size: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
     criterion: str = "nme"

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
+from synthgen.dataset.reader import Dataset
+from synthgen.predict.template_tables import part_chart
 from synthgen.recipe.section import Flag, Integer, Number, Section
 from training.losses.quantised_regression import (
     IGNORED,
@@ -55,6 +57,7 @@ class DenseReg(Method):
     """u and v, each as 1 + K classes (0 is background) and K residuals."""
 
     name: ClassVar[str] = "densereg"
+    same_model: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "uv", "parts")
     labels_if_there: ClassVar[tuple[str, ...]] = ("ignore_mask",)
@@ -63,10 +66,15 @@ class DenseReg(Method):
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
+        self._chart = torch.zeros(1, 1, dtype=torch.int64)
         if self.options.head == "segmentation":
             self.criterion = "lost_iou"
         if self.options.with_depth:
             self.labels = (*type(self).labels, "depth_unit")
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Which part each place of the template is of."""
+        self._chart = torch.from_numpy(part_chart(dataset.template)).long()
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, S, S), uv (2, S, S), parts (1, S, S), ignored (1, S, S) and, asked for, depth (1, S, S)."""
@@ -139,12 +147,11 @@ class DenseReg(Method):
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
         """error: median over a picture's face pixels of the distance on the template, its mean over pictures; face_iou.
-        Of segmentation: lost_iou, 1 - the mean over parts of a picture's intersection over union."""
+        lost_iou: 1 - the mean over parts of a picture's intersection over union, of the segmentation or of the parts
+        that the template has at the coordinates."""
         truth, used = batch["parts"][:, 0].long(), batch["ignored"][:, 0] == 0
         if self.options.head == "segmentation":
-            said = network(batch["picture"])["parts"].argmax(dim=1)
-            lost = [1.0 - _mean_iou(one[mask], other[mask]) for one, other, mask in zip(said, truth, used, strict=True)]
-            return {"lost_iou": Measure(sum(lost), len(lost))}
+            return {"lost_iou": _lost_iou(network(batch["picture"])["parts"].argmax(dim=1), truth, used)}
         found = self.coordinates(network, batch["picture"])
         medians = []
         for one, other, mask in zip(found, batch["uv"], used, strict=True):
@@ -156,7 +163,8 @@ class DenseReg(Method):
         said_face = torch.isfinite(found).all(dim=1) & used
         true_face = torch.isfinite(batch["uv"]).all(dim=1) & used
         overlap = Measure(float((said_face & true_face).sum()), int((said_face | true_face).sum()))
-        return {"error": Measure(sum(medians), len(medians)), "face_iou": overlap}
+        lost = _lost_iou(parts_by_chart(found, self._chart), truth, used)
+        return {"error": Measure(sum(medians), len(medians)), "face_iou": overlap, "lost_iou": lost}
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8] | None:
         """Rows of picture, true and predicted u, v."""
@@ -177,6 +185,19 @@ class DenseReg(Method):
     def _axes(self, batch: Batch) -> dict[str, torch.Tensor]:
         axes = {"u": batch["uv"][:, 0], "v": batch["uv"][:, 1]}
         return axes | ({"depth": batch["depth"][:, 0]} if self.options.with_depth else {})
+
+
+def parts_by_chart(coordinates: torch.Tensor, chart: torch.Tensor) -> torch.Tensor:
+    """(B, H, W) parts of template coordinates (B, 2, H, W), 0 where they are NaN; chart: `part_chart`."""
+    side = len(chart)
+    u, v = (coordinates.nan_to_num(0.0)[:, axis] for axis in (0, 1))
+    row, column = (((place * side).long()).clamp(0, side - 1) for place in (1.0 - v, u))
+    return torch.where(torch.isfinite(coordinates).all(dim=1), chart.to(u.device)[row, column], 0)
+
+
+def _lost_iou(said: torch.Tensor, truth: torch.Tensor, used: torch.Tensor) -> Measure:
+    lost = [1.0 - _mean_iou(one[mask], other[mask]) for one, other, mask in zip(said, truth, used, strict=True)]
+    return Measure(sum(lost), len(lost))
 
 
 def _mean_iou(said: torch.Tensor, truth: torch.Tensor) -> float:

@@ -67,7 +67,12 @@ class Dfc(Method):
                 f"{dataset.path}: pictures of {height} x {width}; dfc needs sides that are multiples of 16"
             )
         if dataset.template.mean_face.size:
-            self._targets[height, width] = normalised(dataset.template.mean_face)
+            target = normalised(dataset.template.mean_face)
+            if not torch.equal(self._targets.setdefault((height, width), target), target):
+                raise DatasetError(
+                    f"{dataset.path}: its flow leads to another mean face than that of the other datasets of the run; "
+                    "make them with one model"
+                )
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """source, target (3, H, W), flow (2, H, W), code (H, W); the target of a photo is the mean face."""

@@ -76,6 +76,8 @@ class TddfaV2(Method):
     """Parameters, z-scored, and landmarks."""
 
     name: ClassVar[str] = "tddfa_v2"
+    same_model: ClassVar[bool] = True
+    same_size: ClassVar[bool] = True
     Options: ClassVar[type[Section]] = Options
     labels: tuple[str, ...] = ("image", "parameters_62", "landmarks_2d")
     criterion: str = "nme"
