@@ -179,10 +179,12 @@ class Dal2d(Method):
         return outputs
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
-        """nme: mean distance of the 68 points over the root of the area of the true points' box; how often the critic
+        """nme: mean distance of the 68 points over the root of the area of the true points' box; nme_mean: that of the
+        mean parameters; how often the critic
         is right about true and about false pairs, and about both."""
         outputs = self.regress(network, batch["picture"], batch["landmarks"])
-        found = {"nme": box_nme(self._points(outputs)[0], batch["landmarks"])}
+        points, means = (self._points(values)[0] for values in (outputs, torch.zeros_like(outputs)))
+        found = {"nme": box_nme(points, batch["landmarks"]), "nme_mean": box_nme(means, batch["landmarks"])}
         if self.options.critic:
             code, count = network("encode", batch["picture"]), len(outputs)
             true = int((network("judge", code, batch["parameters"]) > 0).sum())

@@ -208,10 +208,11 @@ class TddfaV2(Method):
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
         """nme: mean distance of the 68 points over the root of the area of the true points' box; nme_head: of the
-        landmark head; vertex_px: mean distance of the vertices the losses look at."""
+        landmark head; nme_mean: of the mean parameters; vertex_px: mean distance of the vertices the losses look at."""
         outputs = network(batch["picture"])
         truth = batch["landmarks"]
-        found = {"nme": box_nme(self.landmarks(outputs["parameters"]), truth)}
+        mean = self.landmarks(torch.zeros_like(outputs["parameters"]))
+        found = {"nme": box_nme(self.landmarks(outputs["parameters"]), truth), "nme_mean": box_nme(mean, truth)}
         if "landmarks" in outputs:
             found["nme_head"] = box_nme(outputs["landmarks"].view(-1, POINTS, 2), truth)
         model = self._shapes(truth.device)
