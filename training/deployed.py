@@ -38,8 +38,9 @@ class Deployed(nn.Module):
     dfc: source and target, or the source alone where the target is always the mean face, whose code is computed here
     once (section 3.3: "the features of the target encoder can be precomputed") -> flow (N, 2, H, W) px, matchability
     (N, 1, H, W). densereg: picture -> its heads (N, C, H, W), uv (N, 2, H, W), depth (N, H, W) in [0, 1]. dal2d:
-    picture, given_landmarks (N, 68, 2) px -> parameters (N, 62), landmarks (N, 68, 2) px. tddfa_v2: picture -> the
-    same, and landmark_head (N, 68, 2) px. anisotropic: picture -> landmarks.
+    picture and, where it was trained with their map, given_landmarks (N, 68, 2) px -> parameters (N, 62), landmarks (N,
+    68, 2) px. tddfa_v2: picture -> the same, and landmark_head (N, 68, 2) px. anisotropic: picture -> landmarks (N, K,
+    2) px.
     """
 
     def __init__(self, restored: Restored) -> None:
@@ -52,7 +53,7 @@ class Deployed(nn.Module):
         self.size = restored.size
         if isinstance(self.method, Dfc):
             self._match_to(restored)
-        elif isinstance(self.method, Dal2d):
+        elif isinstance(self.method, Dal2d) and self.method.options.landmark_map:
             self.input_names, self.examples = ("picture", "given_landmarks"), (picture, torch.zeros(2, POINTS, 2))
         if isinstance(self.method, Dal2d | TddfaV2):
             statistics = dataset_statistics(restored.dataset)
@@ -73,7 +74,7 @@ class Deployed(nn.Module):
         if isinstance(method, DenseReg):
             return self._coordinates(inputs[0], method)
         if isinstance(method, Dal2d):
-            return self._of_parameters(method.regress(self.network, *inputs))
+            return self._of_parameters(method.regress(self.network, inputs[0], *inputs[1:]))
         if isinstance(method, TddfaV2):
             heads = self.network(inputs[0])
             found = self._of_parameters(heads["parameters"])

@@ -14,7 +14,7 @@ from synthgen.core.errors import DatasetError, RecipeError
 from synthgen.dataset.layout import frame_prefix
 from synthgen.dataset.reader import Dataset
 from synthgen.recipe.section import Section
-from training.recipe import Optimizer
+from training.recipe import Optimizer, problems_of
 
 Arrays = dict[str, NDArray[Any]]
 Item = dict[str, torch.Tensor]
@@ -89,11 +89,7 @@ class Method:
         try:
             return self.Options.model_validate(dict(options))
         except ValidationError as error:
-            lines = [
-                f"{'.'.join(('options', *(str(part) for part in detail['loc'])))}: {detail['msg']}"
-                for detail in error.errors()
-            ]
-            raise RecipeError([f"{self.name}: {line}" for line in lines]) from None
+            raise RecipeError([f"{self.name}: {line}" for line in problems_of(error, "options")]) from None
 
     def opened(self, dataset: Dataset) -> None:
         """Look at any dataset before its samples come. Raises DatasetError for one that does not suit the method."""
@@ -168,7 +164,7 @@ class Method:
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """JSON values that a checkpoint carries, from which `restored` makes the method again without its data."""
+        """JSON values that a checkpoint carries, from which `restore` makes the method again."""
         return {"options": self.options.model_dump(mode="json")}
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8] | None:

@@ -66,6 +66,8 @@ class Options(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not any(self.mask):
+            raise problem("mask: one of the three weights must be more than 0")
         if self.consistency and not self.landmark_map and (self.weights[1] or self.weights[2]):
             raise problem(
                 "without landmark_map the second pass sees what the first one saw: set the second and third weight, "
@@ -169,10 +171,13 @@ class Dal2d(Method):
                 found["total"] = found["total"] + weight * found[name]
         return found
 
-    def regress(self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
-        """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px."""
+    def regress(
+        self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px; none without landmark_map."""
         inputs = [pictures]
         if self.options.landmark_map:
+            assert landmarks is not None, "with landmark_map the network sees landmarks"
             drawn = landmark_map if self.options.map == "gaussian" else landmark_pixels
             inputs.append(drawn(self._sparse(landmarks), self._size))
         outputs: torch.Tensor = network("regress", torch.cat(inputs, dim=1))

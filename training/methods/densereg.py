@@ -44,12 +44,12 @@ class Options(Section):
     bins: Integer = Field(default=10, ge=1)
     head: Literal["coordinates", "segmentation"] = "coordinates"
     with_depth: Flag = False
-    weight: Number | None = None
+    weight: Number | None = Field(default=None, ge=0)
     sigma: Number = Field(default=1.0, gt=0)
     residual_unit: Literal["bin", "coordinate"] = "bin"
     head_rates: tuple[Rate, Rate] = (1.0, 1.0)
     residuals: Flag = True
-    scales: tuple[Number, ...] = (0.5, 0.75, 1.0, 1.25, 1.5)
+    scales: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.5, 0.75, 1.0, 1.25, 1.5)
     side: Integer = Field(default=321, ge=0)
 
 

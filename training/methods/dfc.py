@@ -5,7 +5,7 @@ rendered mean face, with an encoder of its own.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from training.moved_photo import moved_photo
 from training.networks.correspondence_net import WIDTHS, CorrespondenceNet
 
 UNMATCHED = (HIDDEN, OUTSIDE)  # codes of face pixels that do not match
+Width = Annotated[Integer, Field(ge=1)]
 
 
 class Options(Section):
@@ -37,7 +38,7 @@ class Options(Section):
     rectangle_size as in recipes/dfc/finetune.yaml, which moves each photo once, exactly; here each epoch moves it anew.
     """
 
-    widths: tuple[Integer, Integer, Integer, Integer] = WIDTHS
+    widths: tuple[Width, Width, Width, Width] = WIDTHS
     shared: Flag = True
     weight: Number = Field(default=10.0, ge=0)
     flow_scale: Number = Field(default=1.0, gt=0)
