@@ -21,6 +21,7 @@ from training.rate import learning_rate
 from training.recipe import Optimizer, TrainingRecipe, load_training_recipe
 
 CPU = RunOptions(accelerator="cpu")
+NARROW = {"depth": 18, "width": 0.125}
 SMALL = {"width": 0.25, "loss": "fwpdc", "vertices": 80}
 
 
@@ -121,7 +122,7 @@ def test_photos_with_landmarks_alone_and_the_critic(
     tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path
 ) -> None:
     stage = {"photos": str(faces), "photos_share": 0.5}
-    recipe = recipe_of("dal2d", faces, 2, 1e-4, options={"depth": 18}, batch_size=4, stage=stage)
+    recipe = recipe_of("dal2d", faces, 2, 1e-4, options=NARROW, batch_size=4, stage=stage)
     train(recipe, tmp_path / "run", RunOptions(accelerator="cpu", most_steps=1))
     train(recipe, tmp_path / "run", RunOptions(accelerator="cpu", resume=True))
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
