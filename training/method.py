@@ -13,6 +13,7 @@ from torch import nn
 from synthgen.core.errors import DatasetError, RecipeError
 from synthgen.dataset.layout import frame_prefix
 from synthgen.dataset.reader import Dataset
+from synthgen.predict.card import LEVEL, SPAN
 from synthgen.recipe.section import Section
 from training.recipe import Optimizer, problems_of
 
@@ -201,4 +202,10 @@ def check_labels(method: Labelled, dataset: Dataset, folder: str) -> None:
 def normalised(picture: NDArray[np.uint8]) -> torch.Tensor:
     """(3, H, W) float32 of a picture (H, W, 3) uint8, as 3DDFA has it: (x - 127.5) / 128."""
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
-    return (torch.from_numpy(planes).float() - 127.5) / 128.0
+    return (torch.from_numpy(planes).float() - LEVEL) / SPAN
+
+
+def pixels_of(planes: torch.Tensor) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of a normalised picture (3, H, W)."""
+    pixels: NDArray[np.uint8] = (planes * SPAN + LEVEL).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    return pixels

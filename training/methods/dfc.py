@@ -21,7 +21,7 @@ from synthgen.recipe.photo_sections import Augment
 from synthgen.recipe.section import Flag, Integer, Number, Section
 from synthgen.report.flow_colour import colour_flow
 from training.losses.flow_matchability import flow_matchability_loss
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised, pixels_of
 from training.moved_photo import moved_photo
 from training.networks.correspondence_net import WIDTHS, CorrespondenceNet
 
@@ -152,7 +152,7 @@ class Dfc(Method):
                 for plane in (matchable[n].float(), said[n])
             ]
             rows.append(
-                np.concatenate([picture(some["source"][n]), picture(some["target"][n]), *colours, *grey], axis=1)
+                np.concatenate([pixels_of(some["source"][n]), pixels_of(some["target"][n]), *colours, *grey], axis=1)
             )
         return np.concatenate(rows)
 
@@ -175,9 +175,3 @@ def affine_flow(flow: torch.Tensor, matchable: torch.Tensor) -> torch.Tensor:
 def overlap(first: torch.Tensor, second: torch.Tensor) -> Measure:
     """Intersection over union of two masks, as a measure: sums over batches are sums over pixels."""
     return Measure(float((first & second).sum()), int((first | second).sum()))
-
-
-def picture(planes: torch.Tensor) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 of a normalised picture (3, H, W)."""
-    pixels: NDArray[np.uint8] = (planes * 128 + 127.5).clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    return pixels
