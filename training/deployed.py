@@ -21,7 +21,7 @@ from training.methods.densereg import AXES, DenseReg
 from training.methods.dfc import Dfc
 from training.methods.tddfa_v2 import POINTS, TddfaV2
 from training.networks.correspondence_net import CorrespondenceNet
-from training.parameter_model import dataset_model, dataset_statistics, in_picture, landmark_shape_model
+from training.parameter_model import dataset_model, in_picture
 from training.restore import Restored
 
 # Of a training set of photos cut by a rule that tells nothing about landmarks.
@@ -56,9 +56,7 @@ class Deployed(nn.Module):
         elif isinstance(self.method, Dal2d) and self.method.options.landmark_map:
             self.input_names, self.examples = ("picture", "given_landmarks"), (picture, torch.zeros(2, POINTS, 2))
         if isinstance(self.method, Dal2d | TddfaV2):
-            statistics = dataset_statistics(restored.dataset)
-            model = landmark_shape_model(dataset_model(restored.dataset), statistics)
-            self._shapes = model
+            self._shapes = self.method.landmark_model
         with torch.no_grad():
             self.output_names = tuple(self.outputs(*self.examples))
 
@@ -129,8 +127,8 @@ def network_card(restored: Restored, deployed: Deployed) -> NetworkCard:
     arrays: Arrays = {}
     name = ""
     if isinstance(restored.method, Dal2d | TddfaV2):
-        mean, stddev = dataset_statistics(dataset)
-        arrays = {"parameter_mean": mean.numpy(), "parameter_stddev": stddev.numpy()}
+        model = restored.method.landmark_model.to(torch.device("cpu"))
+        arrays = {"parameter_mean": model.center.numpy(), "parameter_stddev": model.scale.numpy()}
         name = dataset_model(dataset).name
     elif isinstance(restored.method, DenseReg):
         arrays = _template_arrays(dataset)

@@ -108,6 +108,12 @@ class Dal2d(Method):
             rows = np.random.default_rng(0).choice(len(model.mean), count, replace=False)
         self._model = vertex_shape_model(model, statistics, rows)
 
+    @property
+    def landmark_model(self) -> ShapeModel:
+        """Of the 68 landmarks, with the statistics of the training set."""
+        assert self._landmarks is not None, "prepare() comes first"
+        return self._landmarks
+
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px."""
         center, scale = self._statistics
@@ -253,6 +259,5 @@ class Dal2d(Method):
         return batch[f"{prefix}picture"], batch[f"{prefix}landmarks"]
 
     def _shapes(self, device: torch.device) -> ShapeModel:
-        assert self._landmarks is not None, "prepare() comes first"
-        self._landmarks = self._landmarks.to(device)
+        self._landmarks = self.landmark_model.to(device)
         return self._landmarks
