@@ -277,7 +277,9 @@ class _Run:
     def _evaluate(self, stage: str) -> dict[str, float]:
         if self.recipe.validation is None:
             return {}
-        measures, picture = evaluate(self.method, self.network, self.recipe.validation, self.fabric.device)
+        # Mixed precision is for training: a checkpoint is used, and so measured, in single precision.
+        network = self._plain if self.recipe.precision.endswith("mixed") else self.network
+        measures, picture = evaluate(self.method, network, self.recipe.validation, self.fabric.device)
         values = {name: measure.value for name, measure in measures.items()}
         self.journal.evaluation(self._total, {"stage": stage, **values}, picture)
         judged = values[self.method.criterion] * (1.0 if self.method.lower_is_better else -1.0)
