@@ -23,6 +23,7 @@ SECTIONS = {
     "gradients": "benchmarks.gradients:measure_gradients",
     "online": "benchmarks.online:measure_online",
     "scoring": "benchmarks.scoring:measure_scoring",
+    "parameter_weights": "benchmarks.parameter_weights:measure_parameter_weights",
     "dask": "benchmarks.dask_runs:measure_dask",
 }
 

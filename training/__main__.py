@@ -63,9 +63,9 @@ def evaluate(
     for name, measure in measures.items():
         print(f"{name:20} {measure.value:.4g}")
     if picture is not None and pixels is not None:
-        from PIL import Image
+        from synthgen.report.tiles import save_picture
 
-        Image.fromarray(pixels).save(picture)
+        save_picture(pixels, picture)
         print(picture)
 
 
@@ -230,15 +230,18 @@ def refine(
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
     try:
-        code = app(standalone_mode=False)  # what a command exits with, None where it just ends
+        app(prog_name="python -m training")  # which tells of unknown commands, options and values itself
     except SynthgenError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
-    except typer.Exit as done:
-        return done.exit_code
-    return code or 0
+    except OSError as error:
+        if error.filename is None and error.strerror is None:
+            raise
+        print(f"{error.filename or 'the operating system'}: {error.strerror}", file=sys.stderr)
+        return 1
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0
 
 
 if __name__ == "__main__":

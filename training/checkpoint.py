@@ -45,13 +45,16 @@ def save_checkpoint(
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:
     """Weights, state_dicts of the optimisers, and state. Raises DatasetError when it cannot be read."""
+    missing = [name for name in (WEIGHTS, OPTIMIZERS, STATE) if not (folder / name).is_file()]
+    if missing:
+        raise DatasetError(
+            f"{folder} is not a checkpoint: it has no {', '.join(missing)}; name the folder `last` or `best` of a run"
+        )
     try:
         weights = load_file(folder / WEIGHTS)
         tensors = load_file(folder / OPTIMIZERS)
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         optimizers = _rebuilt(tensors, state.pop("optimizers"))
-    except FileNotFoundError as error:
-        raise DatasetError(f"{folder} is not a checkpoint: it has no {Path(str(error.filename)).name}") from error
     except Exception as error:  # safetensors has its own error, which is none of Python's
         raise DatasetError(f"{folder} is damaged: {error}") from error
     return weights, optimizers, state

@@ -21,7 +21,7 @@ from training.methods.densereg import AXES, DenseReg
 from training.methods.dfc import Dfc
 from training.methods.tddfa_v2 import POINTS, TddfaV2
 from training.networks.correspondence_net import CorrespondenceNet
-from training.parameter_model import dataset_model, dataset_statistics, in_picture, landmark_shape_model
+from training.parameter_model import dataset_model, in_picture
 from training.restore import Restored
 
 # Of a training set of photos cut by a rule that tells nothing about landmarks.
@@ -38,8 +38,9 @@ class Deployed(nn.Module):
     dfc: source and target, or the source alone where the target is always the mean face, whose code is computed here
     once (section 3.3: "the features of the target encoder can be precomputed") -> flow (N, 2, H, W) px, matchability
     (N, 1, H, W). densereg: picture -> its heads (N, C, H, W), uv (N, 2, H, W), depth (N, H, W) in [0, 1]. dal2d:
-    picture, given_landmarks (N, 68, 2) px -> parameters (N, 62), landmarks (N, 68, 2) px. tddfa_v2: picture -> the
-    same, and landmark_head (N, 68, 2) px. anisotropic: picture -> landmarks.
+    picture and, where it was trained with their map, given_landmarks (N, 68, 2) px -> parameters (N, 62), landmarks (N,
+    68, 2) px. tddfa_v2: picture -> the same, and landmark_head (N, 68, 2) px. anisotropic: picture -> landmarks (N, K,
+    2) px.
     """
 
     def __init__(self, restored: Restored) -> None:
@@ -52,12 +53,10 @@ class Deployed(nn.Module):
         self.size = restored.size
         if isinstance(self.method, Dfc):
             self._match_to(restored)
-        elif isinstance(self.method, Dal2d):
+        elif isinstance(self.method, Dal2d) and self.method.options.landmark_map:
             self.input_names, self.examples = ("picture", "given_landmarks"), (picture, torch.zeros(2, POINTS, 2))
         if isinstance(self.method, Dal2d | TddfaV2):
-            statistics = dataset_statistics(restored.dataset)
-            model = landmark_shape_model(dataset_model(restored.dataset), statistics)
-            self._shapes = model
+            self._shapes = self.method.landmark_model
         with torch.no_grad():
             self.output_names = tuple(self.outputs(*self.examples))
 
@@ -73,7 +72,7 @@ class Deployed(nn.Module):
         if isinstance(method, DenseReg):
             return self._coordinates(inputs[0], method)
         if isinstance(method, Dal2d):
-            return self._of_parameters(method.regress(self.network, *inputs))
+            return self._of_parameters(method.regress(self.network, inputs[0], *inputs[1:]))
         if isinstance(method, TddfaV2):
             heads = self.network(inputs[0])
             found = self._of_parameters(heads["parameters"])
@@ -128,8 +127,8 @@ def network_card(restored: Restored, deployed: Deployed) -> NetworkCard:
     arrays: Arrays = {}
     name = ""
     if isinstance(restored.method, Dal2d | TddfaV2):
-        mean, stddev = dataset_statistics(dataset)
-        arrays = {"parameter_mean": mean.numpy(), "parameter_stddev": stddev.numpy()}
+        model = restored.method.landmark_model.to(torch.device("cpu"))
+        arrays = {"parameter_mean": model.center.numpy(), "parameter_stddev": model.scale.numpy()}
         name = dataset_model(dataset).name
     elif isinstance(restored.method, DenseReg):
         arrays = _template_arrays(dataset)

@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from training.method import pixels_of
+
 COLUMNS, MOST, ENLARGED = 4, 8, 2
 TRUE, PREDICTED = (60, 220, 60), (255, 60, 60)
 
@@ -13,7 +15,7 @@ def landmark_sheet(pictures: torch.Tensor, truth: torch.Tensor, predicted: torch
     """(H, W, 3) uint8: a few pictures (B, 3, H, W), normalised, with points (B, K, 2) px: green true, red predicted."""
     tiles = []
     for picture, true, found in list(zip(pictures, truth, predicted, strict=True))[:MOST]:
-        pixels = (picture * 128 + 127.5).clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        pixels = pixels_of(picture)
         image = Image.fromarray(pixels).resize((ENLARGED * pixels.shape[1], ENLARGED * pixels.shape[0]))
         draw = ImageDraw.Draw(image)
         for points, colour in ((true, TRUE), (found, PREDICTED)):

@@ -63,15 +63,26 @@ def train(recipe: TrainingRecipe, folder: Path, options: RunOptions | None = Non
     recipe, LabelError when a loss is not finite (its batch is saved).
     """
     options = options or RunOptions()
-    strategy = AveragedGradients() if options.devices > 1 else "auto"
-    fabric = Fabric(
-        accelerator=options.accelerator, strategy=strategy, devices=options.devices, precision=recipe.precision
-    )
+    fabric = _fabric(recipe, options)
     fabric.launch()
     run = _Run(fabric, recipe, folder, options)
     steps = sum(stage.steps for stage in recipe.stages.values())
     with run.journal, training_progress(steps, options.progress and fabric.is_global_zero) as run.report:
         return run.run()
+
+
+def _fabric(recipe: TrainingRecipe, options: RunOptions) -> Fabric:
+    """Raises UsageError for devices that this machine has not."""
+    strategy = AveragedGradients() if options.devices > 1 else "auto"
+    try:
+        return Fabric(
+            accelerator=options.accelerator, strategy=strategy, devices=options.devices, precision=recipe.precision
+        )
+    except Exception as error:  # Fabric has its own error, and others for other reasons
+        raise UsageError(
+            f"--accelerator {options.accelerator}, --devices {options.devices}, precision {recipe.precision}: "
+            f"this machine cannot: {error}"
+        ) from error
 
 
 class _Run:
@@ -231,7 +242,7 @@ class _Run:
         means = mean_over_devices(torch.stack([loss.detach().float() for loss in own.values()])).tolist()
         values = dict(zip(own, means, strict=True))
         if not all(isfinite(mean) for mean in means):
-            self._abort(values, own, parts[0][0])
+            self._abort(values, own, parts)
         seconds = {"loading_s": loaded - started, "step_s": perf_counter() - loaded}
         told = {"stage": name, "samples": self._samples, "rate": rates["main"], **values, **seconds}
         self.journal.step(self._total, told)
@@ -249,12 +260,14 @@ class _Run:
     def _on_device(self, parts: list[Batch]) -> list[Batch]:
         return [{key: plane.to(self.fabric.device) for key, plane in part.items()} for part in parts]
 
-    def _abort(self, losses: Mapping[str, float], own: Losses, batch: Batch) -> None:
+    def _abort(self, losses: Mapping[str, float], own: Losses, batches: list[list[Batch]]) -> None:
+        """Save all that the step looked at on this device, part after part, and raise LabelError."""
         from safetensors.torch import save_file
 
         file = self.folder / BAD_BATCH
         if not all(bool(torch.isfinite(loss).all()) for loss in own.values()):  # else another device's batch was bad
-            save_file({name: plane.detach().cpu().contiguous() for name, plane in batch.items()}, file)
+            parts = [part for batch in batches for part in batch]
+            save_file({name: torch.cat([part[name].detach().cpu() for part in parts]) for name in parts[0]}, file)
         named = ", ".join(f"{name} {loss:g}" for name, loss in losses.items())
         raise LabelError(
             f"step {self._total}: a loss is not finite ({named}); its batch is in {file}; lower the learning rate, or "
@@ -264,7 +277,9 @@ class _Run:
     def _evaluate(self, stage: str) -> dict[str, float]:
         if self.recipe.validation is None:
             return {}
-        measures, picture = evaluate(self.method, self.network, self.recipe.validation, self.fabric.device)
+        # Mixed precision is for training: a checkpoint is used, and so measured, in single precision.
+        network = self._plain if self.recipe.precision.endswith("mixed") else self.network
+        measures, picture = evaluate(self.method, network, self.recipe.validation, self.fabric.device)
         values = {name: measure.value for name, measure in measures.items()}
         self.journal.evaluation(self._total, {"stage": stage, **values}, picture)
         judged = values[self.method.criterion] * (1.0 if self.method.lower_is_better else -1.0)
@@ -299,12 +314,15 @@ class _Run:
         last = self.folder / LAST
         self._weights: dict[str, torch.Tensor] = {}
         if not last.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"{self.folder} cannot be a folder for the run: {error.strerror}") from error
             return {}
         if not self.options.resume:
             raise UsageError(f"{self.folder} holds a run; go on with --resume, or choose another folder")
         self._weights, self._kept_optimizers, state = load_checkpoint(last)
-        if state["recipe"] != json.loads(json.dumps(self.recipe.model_dump(mode="json"))):
+        if state.get("recipe") != json.loads(json.dumps(self.recipe.model_dump(mode="json"))):
             raise FingerprintError(f"{self.folder} holds a run of another recipe; choose another folder")
         return state
 

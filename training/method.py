@@ -13,8 +13,9 @@ from torch import nn
 from synthgen.core.errors import DatasetError, RecipeError
 from synthgen.dataset.layout import frame_prefix
 from synthgen.dataset.reader import Dataset
+from synthgen.predict.card import LEVEL, SPAN
 from synthgen.recipe.section import Section
-from training.recipe import Optimizer
+from training.recipe import Optimizer, problems_of
 
 Arrays = dict[str, NDArray[Any]]
 Item = dict[str, torch.Tensor]
@@ -89,11 +90,7 @@ class Method:
         try:
             return self.Options.model_validate(dict(options))
         except ValidationError as error:
-            lines = [
-                f"{'.'.join(('options', *(str(part) for part in detail['loc'])))}: {detail['msg']}"
-                for detail in error.errors()
-            ]
-            raise RecipeError([f"{self.name}: {line}" for line in lines]) from None
+            raise RecipeError([f"{self.name}: {line}" for line in problems_of(error, "options")]) from None
 
     def opened(self, dataset: Dataset) -> None:
         """Look at any dataset before its samples come. Raises DatasetError for one that does not suit the method."""
@@ -168,7 +165,7 @@ class Method:
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """JSON values that a checkpoint carries, from which `restored` makes the method again without its data."""
+        """JSON values that a checkpoint carries, from which `restore` makes the method again."""
         return {"options": self.options.model_dump(mode="json")}
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8] | None:
@@ -205,4 +202,10 @@ def check_labels(method: Labelled, dataset: Dataset, folder: str) -> None:
 def normalised(picture: NDArray[np.uint8]) -> torch.Tensor:
     """(3, H, W) float32 of a picture (H, W, 3) uint8, as 3DDFA has it: (x - 127.5) / 128."""
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
-    return (torch.from_numpy(planes).float() - 127.5) / 128.0
+    return (torch.from_numpy(planes).float() - LEVEL) / SPAN
+
+
+def pixels_of(planes: torch.Tensor) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of a normalised picture (3, H, W)."""
+    pixels: NDArray[np.uint8] = (planes * SPAN + LEVEL).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    return pixels

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from synthgen.recipe.load import load_section
 from synthgen.recipe.section import FilePath, Flag, Integer, Number, Section, problem
@@ -107,6 +107,11 @@ class TrainingRecipe(Section):
     def stage_options(self, stage: Stage) -> dict[str, Any]:
         """The options of the method in a stage."""
         return {**self.options, **stage.options}
+
+
+def problems_of(error: ValidationError, *section: str) -> list[str]:
+    """`key.key: what is wrong with it` of a section that came from no file."""
+    return [f"{'.'.join((*section, *map(str, detail['loc'])))}: {detail['msg']}" for detail in error.errors()]
 
 
 def load_training_recipe(path: str | Path, overrides: tuple[str, ...] = ()) -> TrainingRecipe:

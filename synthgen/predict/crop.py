@@ -66,6 +66,8 @@ class FaceCrop:
 def landmark_crop(points: NDArray[np.floating], share: float, size: tuple[int, int]) -> FaceCrop:
     """The square about the box of landmarks (K, 2) px, NaN left out, that makes its larger side `share` of the crop."""
     known = points[np.isfinite(points).all(axis=1)]
+    if not len(known):
+        raise UsageError("a face without a known landmark; give its box instead")
     low, high = known.min(axis=0), known.max(axis=0)
     return _about((low + high) / 2.0, float((high - low).max()) / share, size)
 

@@ -33,13 +33,13 @@ def draw_landmarks(
 ) -> Image.Image:
     """The tile with lines and dots, smooth edges.
 
-    points: (68, 2) px of the original picture; visibility: (68,) codes, None draws all as visible; scale: tile pixels
-    per original pixel.
+    points: (K, 2) px of the original picture, with lines between them where they are the 68; visibility: (K,) codes,
+    None draws all as visible; scale: tile pixels per original pixel.
     """
     big = tile.resize((tile.width * OVERSAMPLING, tile.height * OVERSAMPLING), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(big)
     places = [(float(x), float(y)) for x, y in points * scale * OVERSAMPLING]
-    for first, last, closed in LINES:
+    for first, last, closed in LINES if len(places) == 68 else ():
         line = places[first : last + 1] + ([places[first]] if closed else [])
         draw.line(line, fill=LINE_COLOUR, width=max(2, round(0.006 * big.height)), joint="curve")
     radius = 0.0135 * big.height

@@ -53,3 +53,5 @@ def test_places_are_where_the_pixels_come_from() -> None:
 def test_a_face_of_no_size_is_refused() -> None:
     with pytest.raises(UsageError, match=r"a face of 2\.0 px"):
         landmark_crop(np.array([[5.0, 5.0], [6.0, 6.0]]), 0.5, SIZE)
+    with pytest.raises(UsageError, match="without a known landmark"):
+        landmark_crop(np.full((68, 2), np.nan), 0.5, SIZE)

@@ -9,6 +9,8 @@ import torch
 
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
+from synthgen.recipe.schema import Recipe
+from tests.fittings.ground_truth_fixtures import write_set
 from training.recipe import TrainingRecipe
 
 ORTHOGRAPHIC = "camera: {projection: scaled_orthographic}\n"
@@ -31,6 +33,31 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training") / "pairs"
     generate(parse_recipe("kind: pairs\nsize: [32, 32]\n" + COMMON), folder, GenerateOptions(workers=0))
     return folder
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos of 32 x 32 px with flow to the mean face."""
+    folder = tmp_path_factory.mktemp("training")
+    write_set(folder)
+    content = {
+        "kind": "fittings",
+        "size": [32, 32],
+        "fittings": {"path": str(folder / "fittings.npz")},
+        "crop": {"rule": "landmark_box"},
+        "labels": ["image", "flow", "matchability"],
+    }
+    generate(Recipe.model_validate(content), folder / "photos", GenerateOptions(workers=0))
+    return folder / "photos"
+
+
+@pytest.fixture
+def pairs_then_photos(recipe_of: Callable[..., TrainingRecipe], pairs: Path, photos: Path) -> TrainingRecipe:
+    """dfc's two stages, of a step each."""
+    recipe = recipe_of("dfc", pairs, 1, 1e-3, options={"widths": [4, 4, 4, 4]}, batch_size=2)
+    first = recipe.stages["only"]
+    second = first.model_copy(update={"data": str(photos), "options": {"shared": False}})
+    return recipe.model_copy(update={"stages": {"pairs": first, "photos": second}})
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from safetensors.torch import load_file
 from synthgen.core.errors import DatasetError, FingerprintError, LabelError, RecipeError, UsageError
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
-from synthgen.recipe.schema import Recipe
-from tests.fittings.ground_truth_fixtures import write_set
 from training import loop as loop_module
 from training.data import open_training_dataset
 from training.loop import RunOptions, train
@@ -21,6 +19,7 @@ from training.rate import learning_rate
 from training.recipe import Optimizer, TrainingRecipe, load_training_recipe
 
 CPU = RunOptions(accelerator="cpu")
+NARROW = {"depth": 18, "width": 0.125}
 SMALL = {"width": 0.25, "loss": "fwpdc", "vertices": 80}
 
 
@@ -79,23 +78,10 @@ def test_dfcs_second_stage_has_two_encoders(
     assert names == {"encoder", "target_encoder", "flow", "matchability"}
 
 
-def test_photos_lead_to_the_mean_face(tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], pairs: Path) -> None:
+def test_photos_lead_to_the_mean_face(tmp_path: Path, pairs_then_photos: TrainingRecipe, photos: Path) -> None:
     """dfc's fine-tuning: a dataset of photos with flow to the mean face, which `template.npz` holds, after pairs."""
-    write_set(tmp_path)
-    content = {
-        "kind": "fittings",
-        "size": [32, 32],
-        "fittings": {"path": str(tmp_path / "fittings.npz")},
-        "crop": {"rule": "landmark_box"},
-        "labels": ["image", "flow", "matchability"],
-    }
-    photos = tmp_path / "photos"
-    generate(Recipe.model_validate(content), photos, GenerateOptions(workers=0))
-    recipe = recipe_of("dfc", pairs, 2, 1e-3, options={"widths": [4, 4, 4, 4]}, batch_size=2)
-    second = recipe.stages["only"].model_copy(update={"data": str(photos), "options": {"shared": False}})
-    recipe = recipe.model_copy(update={"stages": {"pairs": recipe.stages["only"], "photos": second}})
-    result = train(recipe.model_copy(update={"validation": str(photos)}), tmp_path / "run", CPU)
-    assert result.steps == 4 and result.measures["flow_error_px"] > 0
+    result = train(pairs_then_photos.model_copy(update={"validation": str(photos)}), tmp_path / "run", CPU)
+    assert result.steps == 2 and result.measures["flow_error_px"] > 0
     method = loop_module.open_method("dfc", {})
     dataset = open_training_dataset(method, str(photos))
     target = method.item(dataset[0], None)["target"]
@@ -121,7 +107,7 @@ def test_photos_with_landmarks_alone_and_the_critic(
     tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path
 ) -> None:
     stage = {"photos": str(faces), "photos_share": 0.5}
-    recipe = recipe_of("dal2d", faces, 2, 1e-4, options={"depth": 18}, batch_size=4, stage=stage)
+    recipe = recipe_of("dal2d", faces, 2, 1e-4, options=NARROW, batch_size=4, stage=stage)
     train(recipe, tmp_path / "run", RunOptions(accelerator="cpu", most_steps=1))
     train(recipe, tmp_path / "run", RunOptions(accelerator="cpu", resume=True))
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -133,7 +119,7 @@ def test_photos_with_landmarks_alone_and_the_critic(
 def test_a_loss_that_is_not_finite_saves_its_batch(
     tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = recipe_of("tddfa_v2", faces, 3, 1e-3, options=SMALL)
+    recipe = recipe_of("tddfa_v2", faces, 3, 1e-3, options=SMALL, accumulate=2)
     real = loop_module.open_method
 
     def broken(name: str, options: Any) -> Any:
@@ -148,7 +134,7 @@ def test_a_loss_that_is_not_finite_saves_its_batch(
     with pytest.raises(LabelError, match=r"step 1: a loss is not finite \(total nan"):
         train(recipe, tmp_path / "run", CPU)
     batch = load_file(tmp_path / "run" / "bad_batch.safetensors")
-    assert batch["picture"].shape == (8, 3, 64, 64)
+    assert batch["picture"].shape == (8, 3, 64, 64) and set(batch["position"].tolist()) == set(range(8))  # both parts
 
 
 def test_what_does_not_fit_is_told(

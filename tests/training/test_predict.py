@@ -8,14 +8,11 @@ import pytest
 import torch
 
 from synthgen.dataset.reader import open_dataset
-from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.predict.faces import FaceSource
 from synthgen.predict.onnx_network import open_onnx
 from synthgen.predict.outputs import normalised
 from synthgen.predict.run import PredictRequest, run_predict
-from synthgen.recipe.schema import Recipe
 from synthgen.report.tiles import save_picture
-from tests.fittings.ground_truth_fixtures import write_set
 from training.checkpoint_network import open_checkpoint
 from training.deployed import Deployed, landmark_share
 from training.export import export_onnx
@@ -47,23 +44,8 @@ def test_both_commands_write_the_same(tmp_path: Path, recipe_of: Callable[..., T
                 np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-3)
 
 
-def test_a_constant_target_is_encoded_once(
-    tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], pairs: Path
-) -> None:
-    write_set(tmp_path)
-    content = {
-        "kind": "fittings",
-        "size": [32, 32],
-        "fittings": {"path": str(tmp_path / "fittings.npz")},
-        "crop": {"rule": "landmark_box"},
-        "labels": ["image", "flow", "matchability"],
-    }
-    photos = tmp_path / "labels"
-    generate(Recipe.model_validate(content), photos, GenerateOptions(workers=0))
-    recipe = recipe_of("dfc", pairs, 1, 1e-3, options={"widths": [4, 4, 4, 4]}, batch_size=2)
-    second = recipe.stages["only"].model_copy(update={"data": str(photos), "options": {"shared": False}})
-    recipe = recipe.model_copy(update={"stages": {"pairs": recipe.stages["only"], "photos": second}})
-    train(recipe, tmp_path / "run", CPU)
+def test_a_constant_target_is_encoded_once(tmp_path: Path, pairs_then_photos: TrainingRecipe) -> None:
+    train(pairs_then_photos, tmp_path / "run", CPU)
     restored = restore(tmp_path / "run" / "last")
     deployed = Deployed(restored).eval()
     assert deployed.input_names == ("source",)

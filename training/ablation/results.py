@@ -84,7 +84,7 @@ def markdown(content: Mapping[str, Any]) -> str:
         lines += ["", *_claims_table(content)]
     few = [claim for claim in content["claims"] if claim["seeds"] < ENOUGH_SEEDS and claim["verdict"] != "not measured"]
     if few:
-        lines += ["", f"With fewer than {ENOUGH_SEEDS} seeds a verdict is a hint, no result."]
+        lines += ["", f"With fewer than {ENOUGH_SEEDS} seeds a gap above the spread is a hint, no result."]
     for name, why in content["failed"].items():
         lines += ["", f"Failed: {name}: {why}"]
     for note in content["notes"]:
@@ -121,10 +121,17 @@ def _claims_table(content: Mapping[str, Any]) -> list[str]:
         numbers = ["", ""]
         if claim["verdict"] != "not measured":
             numbers = [f"{claim['gap']:.3g}", f"{claim['spread']:.2g}"]
-        verdict = f"{claim['verdict']} ({claim['seeds']} seeds)" if claim["seeds"] else claim["verdict"]
-        cells = [claim["says"], _head(claim["measure"], content), *numbers, verdict, claim["paper"]]
+        cells = [claim["says"], _head(claim["measure"], content), *numbers, _verdict(claim), claim["paper"]]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    """As the page says it: a difference needs ENOUGH_SEEDS."""
+    said, seeds = str(claim["verdict"]), int(claim["seeds"])
+    if said in ("better", "worse") and seeds < ENOUGH_SEEDS:
+        return f"no difference ({seeds} seeds hint at {said})"
+    return f"{said} ({seeds} seeds)" if seeds else said
 
 
 def shown(spread: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.losses.shape_model import ShapeModel, vertices
+from training.losses.shape_model import ShapeModel, displacements
 
 
 def weighted_coefficient_loss(outputs: torch.Tensor, targets: torch.Tensor, landmarks: ShapeModel) -> torch.Tensor:
@@ -11,20 +11,13 @@ def weighted_coefficient_loss(outputs: torch.Tensor, targets: torch.Tensor, land
     w_i: how far the landmarks in the picture move when parameter i alone is wrong, by the sum over all i.
     landmarks: the model of the landmarks' vertices.
     """
-    weights = landmark_weights(outputs, targets, landmarks).detach()
+    weights = coefficient_weights(outputs, targets, landmarks).detach()
     return (weights * (outputs - targets).square()).sum(dim=1).mean()
 
 
-def landmark_weights(outputs: torch.Tensor, targets: torch.Tensor, landmarks: ShapeModel) -> torch.Tensor:
+def coefficient_weights(outputs: torch.Tensor, targets: torch.Tensor, landmarks: ShapeModel) -> torch.Tensor:
     """(B, 62) weights that sum to 1; equal ones where nothing is wrong."""
-    predicted, true = landmarks.parameters(outputs), landmarks.parameters(targets)
-    right = vertices(landmarks, true)[..., :2]
-    moved = []
-    for number in range(true.shape[1]):
-        degraded = true.clone()
-        degraded[:, number] = predicted[:, number]
-        moved.append((vertices(landmarks, degraded)[..., :2] - right).flatten(1).norm(dim=1))
-    weights = torch.stack(moved, dim=1)
+    weights = displacements(landmarks, outputs, targets, axes=2)
     total = weights.sum(dim=1, keepdim=True)
     return torch.where(total > 0, weights / total.clamp(min=1e-12), torch.full_like(weights, 1.0 / weights.shape[1]))
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.losses.shape_model import COLUMNS, DEPTH, POSE, ShapeModel, shapes, split, vertices
+from training.losses.shape_model import COLUMNS, DEPTH, POSE, ShapeModel, displacements, shapes, split
 
 LEAST = 1e-6  # added to the weights by the authors' code, so that equal parameters do not divide 0 by 0
 
@@ -29,14 +29,7 @@ def wpdc_weights(
     Reconstructs the vertices 62 times: `fwpdc_weights` gives the same for similarities, ten times faster. own_depth:
     t_z has its weight too, the letter of the equation; False is the authors' code, since pictures do not show it.
     """
-    predicted, true = model.parameters(outputs), model.parameters(targets)
-    right = vertices(model, true)
-    moved = []
-    for number in range(true.shape[1]):
-        degraded = true.clone()
-        degraded[:, number] = predicted[:, number]
-        moved.append((vertices(model, degraded) - right).flatten(1).norm(dim=1))
-    return _normalised(torch.stack(moved, dim=1), own_depth)
+    return _normalised(displacements(model, outputs, targets), own_depth)
 
 
 def fwpdc_weights(

@@ -55,3 +55,18 @@ def vertices(model: ShapeModel, parameters: torch.Tensor) -> torch.Tensor:
     """(B, N, 3) px of parameters (B, 62)."""
     pose, coefficients = split(parameters)
     return posed(pose, shapes(model, coefficients))
+
+
+def displacements(model: ShapeModel, outputs: torch.Tensor, targets: torch.Tensor, axes: int = ROWS) -> torch.Tensor:
+    """(B, 62) px: how far vertices move, all together, when one of the true parameters alone is the predicted one.
+
+    outputs, targets: (B, 62), z-scored; axes: 3 in space, 2 in the picture. Reconstructs the vertices 62 times.
+    """
+    predicted, true = model.parameters(outputs), model.parameters(targets)
+    right = vertices(model, true)[..., :axes]
+    moved = []
+    for number in range(true.shape[1]):
+        degraded = true.clone()
+        degraded[:, number] = predicted[:, number]
+        moved.append((vertices(model, degraded)[..., :axes] - right).flatten(1).norm(dim=1))
+    return torch.stack(moved, dim=1)

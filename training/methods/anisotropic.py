@@ -1,7 +1,7 @@
 """anisotropic: landmarks as displacements from a balanced mean, with freedom along the curves (Rayhan et al. 2020)."""
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from training.pose_bins import balanced, mean_of_bin_means, pose_bins
 
 # Adaptive wing's own: spread of a landmark in px of its map, and how much more bright pixels count.
 HEAT_SPREAD, HEAT_WEIGHT = 1.5, 10.0
+Pixels = Annotated[Number, Field(gt=0)]
 
 
 class Options(Section):
@@ -54,7 +55,7 @@ class Options(Section):
     across: Number = Field(default=3.0, gt=0)
     curves: Literal["each", "mean"] = "each"
     corners: tuple[Integer, ...] | None = None
-    wing: tuple[Number, Number] = (10.0, 2.0)
+    wing: tuple[Pixels, Pixels] = (10.0, 2.0)
     target: Literal["displacement", "direct"] = "displacement"
     balance: Literal["none", "replicate", "undersample"] = "undersample"
     bins: Integer = Field(default=9, ge=1)

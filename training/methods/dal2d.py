@@ -66,6 +66,8 @@ class Options(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not any(self.mask):
+            raise problem("mask: one of the three weights must be more than 0")
         if self.consistency and not self.landmark_map and (self.weights[1] or self.weights[2]):
             raise problem(
                 "without landmark_map the second pass sees what the first one saw: set the second and third weight, "
@@ -105,6 +107,12 @@ class Dal2d(Method):
             count = min(self.options.vertices, len(model.mean))
             rows = np.random.default_rng(0).choice(len(model.mean), count, replace=False)
         self._model = vertex_shape_model(model, statistics, rows)
+
+    @property
+    def landmark_model(self) -> ShapeModel:
+        """Of the 68 landmarks, with the statistics of the training set."""
+        assert self._landmarks is not None, "prepare() comes first"
+        return self._landmarks
 
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px."""
@@ -169,10 +177,13 @@ class Dal2d(Method):
                 found["total"] = found["total"] + weight * found[name]
         return found
 
-    def regress(self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
-        """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px."""
+    def regress(
+        self, network: nn.Module, pictures: torch.Tensor, landmarks: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(B, 62) z-scored parameters of pictures with landmarks (B, 68, 2) px; none without landmark_map."""
         inputs = [pictures]
         if self.options.landmark_map:
+            assert landmarks is not None, "with landmark_map the network sees landmarks"
             drawn = landmark_map if self.options.map == "gaussian" else landmark_pixels
             inputs.append(drawn(self._sparse(landmarks), self._size))
         outputs: torch.Tensor = network("regress", torch.cat(inputs, dim=1))
@@ -250,6 +261,5 @@ class Dal2d(Method):
         return batch[f"{prefix}picture"], batch[f"{prefix}landmarks"]
 
     def _shapes(self, device: torch.device) -> ShapeModel:
-        assert self._landmarks is not None, "prepare() comes first"
-        self._landmarks = self._landmarks.to(device)
+        self._landmarks = self.landmark_model.to(device)
         return self._landmarks

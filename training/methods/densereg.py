@@ -18,7 +18,7 @@ from training.losses.quantised_regression import (
     quantise,
     quantised_regression_loss,
 )
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, normalised
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, Moved, normalised, pixels_of
 from training.networks.dense_regression_net import DenseRegressionNet
 from training.resample import cut_item, plane, random_window
 
@@ -44,12 +44,12 @@ class Options(Section):
     bins: Integer = Field(default=10, ge=1)
     head: Literal["coordinates", "segmentation"] = "coordinates"
     with_depth: Flag = False
-    weight: Number | None = None
+    weight: Number | None = Field(default=None, ge=0)
     sigma: Number = Field(default=1.0, gt=0)
     residual_unit: Literal["bin", "coordinate"] = "bin"
     head_rates: tuple[Rate, Rate] = (1.0, 1.0)
     residuals: Flag = True
-    scales: tuple[Number, ...] = (0.5, 0.75, 1.0, 1.25, 1.5)
+    scales: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.5, 0.75, 1.0, 1.25, 1.5)
     side: Integer = Field(default=321, ge=0)
 
 
@@ -173,13 +173,12 @@ class DenseReg(Method):
         found = self.coordinates(network, batch["picture"][:6])
         rows = []
         for n in range(len(found)):
-            pixels = (batch["picture"][n] * 128 + 127.5).clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
             planes = [batch["uv"][n, 0], found[n, 0], batch["uv"][n, 1], found[n, 1]]
             grey = [
                 np.repeat((255 * value.nan_to_num(0.0)).clamp(0, 255).byte().cpu().numpy()[..., None], 3, axis=-1)
                 for value in planes
             ]
-            rows.append(np.concatenate([pixels, *grey], axis=1))
+            rows.append(np.concatenate([pixels_of(batch["picture"][n]), *grey], axis=1))
         return np.concatenate(rows)
 
     def _axes(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ rendered mean face, with an encoder of its own.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,11 +21,12 @@ from synthgen.recipe.photo_sections import Augment
 from synthgen.recipe.section import Flag, Integer, Number, Section
 from synthgen.report.flow_colour import colour_flow
 from training.losses.flow_matchability import flow_matchability_loss
-from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
+from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised, pixels_of
 from training.moved_photo import moved_photo
 from training.networks.correspondence_net import WIDTHS, CorrespondenceNet
 
 UNMATCHED = (HIDDEN, OUTSIDE)  # codes of face pixels that do not match
+Width = Annotated[Integer, Field(ge=1)]
 
 
 class Options(Section):
@@ -37,7 +38,7 @@ class Options(Section):
     rectangle_size as in recipes/dfc/finetune.yaml, which moves each photo once, exactly; here each epoch moves it anew.
     """
 
-    widths: tuple[Integer, Integer, Integer, Integer] = WIDTHS
+    widths: tuple[Width, Width, Width, Width] = WIDTHS
     shared: Flag = True
     weight: Number = Field(default=10.0, ge=0)
     flow_scale: Number = Field(default=1.0, gt=0)
@@ -151,7 +152,7 @@ class Dfc(Method):
                 for plane in (matchable[n].float(), said[n])
             ]
             rows.append(
-                np.concatenate([picture(some["source"][n]), picture(some["target"][n]), *colours, *grey], axis=1)
+                np.concatenate([pixels_of(some["source"][n]), pixels_of(some["target"][n]), *colours, *grey], axis=1)
             )
         return np.concatenate(rows)
 
@@ -174,9 +175,3 @@ def affine_flow(flow: torch.Tensor, matchable: torch.Tensor) -> torch.Tensor:
 def overlap(first: torch.Tensor, second: torch.Tensor) -> Measure:
     """Intersection over union of two masks, as a measure: sums over batches are sums over pixels."""
     return Measure(float((first & second).sum()), int((first | second).sum()))
-
-
-def picture(planes: torch.Tensor) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 of a normalised picture (3, H, W)."""
-    pixels: NDArray[np.uint8] = (planes * 128 + 127.5).clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    return pixels

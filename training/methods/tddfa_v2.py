@@ -114,6 +114,12 @@ class TddfaV2(Method):
         self._every = vertex_shape_model(model, statistics)
         self._model = self._some_vertices(0)
 
+    @property
+    def landmark_model(self) -> ShapeModel:
+        """Of the 68 landmarks, with the statistics of the training set."""
+        assert self._landmarks is not None, "prepare() comes first"
+        return self._landmarks
+
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """picture (3, H, W), parameters (62,), z-scored, landmarks (68, 2) px; of `svs` the frames of a clip, (F, ...).
 
@@ -202,8 +208,7 @@ class TddfaV2(Method):
 
     def landmarks(self, outputs: torch.Tensor) -> torch.Tensor:
         """(B, 68, 2) px of z-scored parameters (B, 62)."""
-        assert self._landmarks is not None, "prepare() comes first"
-        self._landmarks = self._landmarks.to(outputs.device)
+        self._landmarks = self.landmark_model.to(outputs.device)
         return in_picture(vertices(self._landmarks, self._landmarks.parameters(outputs)), self._height)
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:

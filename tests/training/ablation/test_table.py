@@ -114,5 +114,7 @@ def test_a_page_by_hand() -> None:
     page = markdown(content)
     assert "| plain | 4.5 ± 1 |  | 4.5 | 100 | 100 | 3200 | 1.5 | 2 |" in page
     assert "| its head | 6 ± 2 |  |  |  |  |  |  | 2 |" in page
-    assert "| plain is better | nme, % | 3.55 | 1 | better (2 seeds) |  |" in page
+    assert "| plain is better | nme, % | 3.55 | 1 | no difference (2 seeds hint at better) |  |" in page
     assert "Failed: meta seed 2: out of memory" in page and "With fewer than 3 seeds" in page
+    runs = {name: [*found, found[-1]] for name, found in runs.items()}
+    assert "| better (3 seeds) |" in markdown(table_of(table(), Budget(updates=100, seeds=3), runs, {}))

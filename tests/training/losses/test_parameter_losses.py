@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.losses.joint import scaled_to, vanilla_joint
-from training.losses.landmark_coefficients import landmark_consistency, landmark_weights, weighted_coefficient_loss
+from training.losses.landmark_coefficients import coefficient_weights, landmark_consistency, weighted_coefficient_loss
 from training.losses.landmark_regression import landmark_regression
 from training.losses.parameter_distance import fwpdc_weights, weighted_parameter_distance, wpdc_weights
 from training.losses.shape_model import DEPTH, ShapeModel, vertices
@@ -138,7 +138,7 @@ def test_equal_parameters_cost_nothing() -> None:
     loss = weighted_parameter_distance(outputs, targets, weights) + vertex_distance(outputs, targets, model)
     loss.backward()
     assert loss.item() == 0.0 and torch.isfinite(outputs.grad).all()
-    assert torch.allclose(landmark_weights(outputs, targets, model), torch.full((3, 62), 1 / 62).double())
+    assert torch.allclose(coefficient_weights(outputs, targets, model), torch.full((3, 62), 1 / 62).double())
 
 
 def test_joint_losses_by_hand() -> None:
@@ -153,10 +153,19 @@ def test_joint_losses_by_hand() -> None:
 def test_dal2ds_weights_sum_to_one_and_see_the_picture_alone() -> None:
     model = model_of(18)
     outputs, targets = pairs(model)
-    weights = landmark_weights(outputs, targets, model)
+    weights = coefficient_weights(outputs, targets, model)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(3).double())
     # The third row of the pose moves points along the line of sight: not in the picture.
     assert weights[:, 8:12].max() == 0.0
+    # Against the first element of the translation: an element of the scaled rotation, and the first coefficient.
+    off = (outputs - targets).abs() * model.scale
+    pose = model.parameters(targets)[:, :12].view(-1, 3, 4)
+    shape = model.mean + torch.einsum("nik,bk->bni", model.basis, model.parameters(targets)[:, 12:])
+    by_translation = off[:, 3] * 18**0.5
+    by_rotation = off[:, 0] * shape[..., 0].norm(dim=1)
+    by_coefficient = off[:, 12] * (model.basis[..., 0] @ pose[:, :2, :3].transpose(1, 2)).flatten(1).norm(dim=1)
+    torch.testing.assert_close(weights[:, 0] / weights[:, 3], by_rotation / by_translation)
+    torch.testing.assert_close(weights[:, 12] / weights[:, 3], by_coefficient / by_translation)
     by_hand = (weights * (outputs - targets).square()).sum(dim=1).mean()
     torch.testing.assert_close(weighted_coefficient_loss(outputs, targets, model), by_hand)
 

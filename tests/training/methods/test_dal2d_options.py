@@ -18,7 +18,7 @@ BASE = {"depth": 18, "landmark_map": False, "critic": False, "weights": [0.005, 
 
 
 def begun(faces: Path, **options: Any) -> tuple[Dal2d, torch.nn.Module, Batch]:
-    method = Dal2d({"depth": 18, **options})
+    method = Dal2d({"depth": 18, "width": 0.125, **options})
     dataset = open_training_dataset(method, str(faces))
     method.prepare(dataset)
     torch.manual_seed(0)

@@ -1,0 +1,89 @@
+"""Commands, options, folders and checkpoints that cannot be used: one message each, before any work."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from synthgen.core.errors import DatasetError, RecipeError, UsageError
+from training.__main__ import main
+from training.checkpoint import save_checkpoint
+from training.loop import RunOptions, train
+from training.methods.registry import open_method
+from training.recipe import TrainingRecipe
+from training.restore import restore
+
+WORDS: dict[str, tuple[list[str], str]] = {
+    "no recipe": (["train"], "Missing argument"),
+    "no folder": (["train", "recipe.yaml"], "Missing option"),
+    "command": (["trian"], "No such command 'trian'"),
+    "option": (["export", "run/best", "-o", "a.onnx", "--opset", "9"], "No such option"),
+    "value": (["train", "recipe.yaml", "-o", "run", "--devices", "two"], "Invalid value for '--devices'"),
+    "least": (["cascade", "data", "-o", "run", "--steps", "2"], "Invalid value for '--steps'"),
+}
+
+
+@pytest.mark.parametrize("case", list(WORDS))
+def test_words_that_are_none(case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    words, said = WORDS[case]
+    monkeypatch.setattr("sys.argv", ["training", *words])
+    assert main() == UsageError.exit_code and said in capsys.readouterr().err
+
+
+def test_devices_and_folders_that_are_none(tmp_path: Path, recipe_of: Callable[..., TrainingRecipe]) -> None:
+    recipe = recipe_of("dfc", tmp_path / "nowhere", 1, 1e-3)
+    with pytest.raises(UsageError, match="--accelerator abacus, --devices 1, .*this machine cannot"):
+        train(recipe, tmp_path / "run", RunOptions(accelerator="abacus"))
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(UsageError, match="file cannot be a folder for the run"):
+        train(recipe, tmp_path / "file", RunOptions(accelerator="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("densereg", {"scales": []}, "options.scales"),
+        ("densereg", {"scales": [1.0, 0.0]}, "options.scales.1"),
+        ("densereg", {"weight": -1.0}, "options.weight"),
+        ("dfc", {"widths": [4, 4, 4, 0]}, "options.widths.3"),
+        ("dal2d", {"mask": [0.0, 0.0, 0.0]}, "mask: one of the three weights"),
+        ("anisotropic", {"wing": [10.0, 0.0]}, "options.wing.1"),
+        ("anisotropic", {"corners": [68]}, "expected points of ibug68, 0 to 67"),
+    ],
+)
+def test_options_that_lead_nowhere(method: str, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        open_method(method, options)
+
+
+def test_checkpoints_of_another_version(tmp_path: Path, recipe_of: Callable[..., TrainingRecipe]) -> None:
+    recipe = recipe_of("dfc", tmp_path / "nowhere", 1, 1e-3).model_dump(mode="json")
+    options = open_method("dfc", {}).facts()
+    for number, (state, said) in enumerate(
+        (
+            ({"recipe": {**recipe, "wavelets": 3}, "method": options}, "another version of training.* wavelets: Extra"),
+            ({"method": options}, "another version of training.* no 'recipe'"),
+            ({"recipe": recipe}, "another version of training.* no 'method'"),
+            ({"recipe": recipe, "method": {"options": {"zoom": 2}}}, "another version of training.* options.zoom"),
+            ({"recipe": recipe, "method": options}, "was trained on .*nowhere, whose model and statistics it needs"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        save_checkpoint(folder, {"weight": torch.zeros(2)}, {}, state)
+        with pytest.raises(DatasetError, match=said):
+            restore(folder)
+
+
+def test_folders_that_hold_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "weights.safetensors").write_bytes(b"")
+    for name, missing in (
+        ("nothing", "weights.safetensors, optimizers"),
+        ("file", "weights.safetensors, optimizers"),
+        ("run", "no optimizers.safetensors, state.json"),
+    ):
+        with pytest.raises(DatasetError, match=f"is not a checkpoint: .*{missing}"):
+            restore(tmp_path / name)
