@@ -155,7 +155,6 @@ def predict(
         Path | None, typer.Option("--target", metavar="PHOTO", help="What dfc trained on pairs matches with.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Morphable model.")] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Run a checkpoint on photos and draw what it sees: synthgen predict without an export."""
     from synthgen.predict.faces import FaceSource
@@ -163,7 +162,7 @@ def predict(
     from training.checkpoint_network import open_checkpoint
 
     source = FaceSource(pictures, boxes, landmarks, tight)
-    network = open_checkpoint(checkpoint, device)
+    network = open_checkpoint(checkpoint)
     found = run_predict(network, PredictRequest(source, out, target, model), lambda text: print(text, file=sys.stderr))
     print(f"{len(found)} faces", file=sys.stderr)
     print(out)

@@ -47,7 +47,7 @@ def coordinate_reader(**arrays: NDArray[Any]) -> Stub:
 
     def answer(picture: NDArray[np.uint8]) -> Arrays:
         uv = picture[..., :2].astype(np.float32) / 255
-        uv[picture[..., 2] < 128] = np.nan
+        uv[picture[..., 2] < 250] = np.nan  # pixels that are mixed with what lies beside a face are none
         return {"uv": uv.transpose(0, 3, 1, 2)}
 
     return Stub(card("densereg", ("uv",), arrays=arrays), answer)
