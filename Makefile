@@ -3,6 +3,7 @@
 # make portraits   six real portraits: fitted, labelled, turned, set in motion, made into textures (needs ../shared/data)
 # make train-smoke  a few steps of each method on data made on the spot, with evaluation, export and reloading
 # make train-compact  data and a small network for each of the five methods
+# make eval-demo  the compact models on the synthetic benchmark, as a page
 # make chaos  a run whose workers and driver are killed at random, against an undisturbed one
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +15,7 @@ DATA ?= ../shared/data
 PORTRAITS := out/portraits
 ON_PORTRAITS := --model $(PORTRAITS)/ict.npz --photos $(DATA)/photos
 
-.PHONY: demo test check bench portraits chaos train-smoke train-compact clean
+.PHONY: demo test check bench portraits chaos train-smoke train-compact eval-demo clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; installed again only when the dependencies change.
@@ -68,6 +69,11 @@ train-compact: $(STAMP)
 	  $(BIN)/synthgen generate recipes/$$method/compact.yaml -o out/$$method/validation --set seed=9 --count 256 --resume && \
 	  $(BIN)/python -m training train training/recipes/$$method/compact.yaml -o out/$$method/compact --resume || exit 1; \
 	done
+
+eval-demo: $(STAMP)
+	$(BIN)/synthgen generate recipes/benchmark.yaml -o out/benchmark --workers 2 --resume
+	$(BIN)/synthgen generate recipes/benchmark_pairs.yaml -o out/benchmark_pairs --workers 2 --resume
+	$(BIN)/python -m eval demo
 
 clean:
 	rm -rf out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

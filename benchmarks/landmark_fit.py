@@ -55,6 +55,6 @@ def _annotated(fitter: LandmarkFitter) -> np.ndarray:
     rotation = rotation_from_euler(np.radians(random.uniform([-15, -60, -20], [15, 60, 20], (BATCH, 3))))
     turned = table @ rotation.transpose(0, 2, 1)
     image = SIDE / 2 + 1.4 * turned[..., :2] * (1.0, -1.0)
-    rows = jaw_rows(fitter.basis, "annotated", rotation, image)
+    rows = jaw_rows(fitter.basis, "annotated", rotation, table, image)
     seen = np.take_along_axis(image, rows[..., None], axis=1)
     return np.asarray(seen + random.standard_normal(seen.shape), np.float64)

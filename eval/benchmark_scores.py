@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval import dense_metrics as dm
+import eval.dense_metrics as dm
 from eval.matching import MISSING_ERROR
 from eval.metrics import box_size, mean_error, points_box
 from synthgen.core.conventions import CAMERA_FROM_WORLD, IGNORED, LANDMARK_VISIBLE, PARTS, REASONS

@@ -95,6 +95,19 @@ def speed(
         out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
+def demo(
+    models: Annotated[Path, typer.Option(metavar="DIR", help="Folder with METHOD/compact/best.")] = Path("out"),
+    images: Annotated[Path, typer.Option(metavar="DATASET")] = Path("out/benchmark"),
+    pairs: Annotated[Path, typer.Option(metavar="DATASET")] = Path("out/benchmark_pairs"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR")] = Path("out/eval_demo"),
+) -> None:
+    """Score the compact models on the synthetic benchmark (make eval-demo) and write pages."""
+    from eval.demo import demo_pages
+
+    out.mkdir(parents=True, exist_ok=True)
+    typer.echo(f"open in a browser: {demo_pages(models, images, pairs, out, typer.echo).absolute().as_uri()}")
+
+
 def _numbers(text: str) -> list[int]:
     from synthgen.core.errors import UsageError
 
@@ -110,3 +123,4 @@ def register(app: typer.Typer) -> None:
     app.command("components")(components)
     app.command("run-table")(run_table)
     app.command("speed")(speed)
+    app.command("demo")(demo)

@@ -21,6 +21,9 @@ TITLES: dict[str, str] = {
     "sweeps": "sweeps on rendered faces: yaw, occluded features, light x yaw, box jitter (dfc Figs. 7-9)",
     "florence": "Florence: reconstruction from renderings of scans at 15 poses",
     "tracking": "deformable tracking on videos: starts from the mean shape, from a network, warm",
+    "helen_parts": "Helen: IoU of eight parts (densereg Table 1)",
+    "flow_files": "end-point error of .flo files",
+    "dense_vertices": "AFLW2000-3D dense: vertices in correspondence, and after ICP",
     "micc": "MICC: one head per subject against its scans, cut at 95 mm about the nose tip",
 }
 

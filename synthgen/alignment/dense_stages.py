@@ -129,8 +129,9 @@ def _landmark_term(
         weight[:, group] = 0.4 if name == "brows" else 1.0
     unit = np.array([row.unit for row in term.rows])
     observed = Observations(np.where(seen[..., None], points, 0.0), weight * seen, _JAW_SLIDE, unit)
-    image, _ = project_points(heads, basis.points(heads.shape))
-    rows = jaw_rows(basis, fitter.options.jaw, heads.rotation, image)
+    table = basis.points(heads.shape)
+    image, _ = project_points(heads, table)
+    rows = jaw_rows(basis, fitter.options.jaw, heads.rotation, table, image)
     places = np.take_along_axis(image, rows[..., None], axis=1)
     kernel: tuple[Kernel, float] = ("geman_mcclure", 2.0 * fitter.options.outlier_px)
     return LandmarkTerm(basis, rows, places, observed, kernel, fitter.options.energy.landmarks)

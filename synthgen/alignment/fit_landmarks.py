@@ -169,8 +169,9 @@ def _solve(
 
 def _marched(fitter: LandmarkFitter, heads: HeadUnknowns) -> tuple[NDArray[np.int64], Array]:
     """Rows (N, 68) of the basis for the present pose, and where those points are in the picture (N, 68, 2)."""
-    image, _ = project_points(heads, fitter.basis.points(heads.shape))
-    rows = jaw_rows(fitter.basis, fitter.options.jaw, heads.rotation, image)
+    table = fitter.basis.points(heads.shape)
+    image, _ = project_points(heads, table)
+    rows = jaw_rows(fitter.basis, fitter.options.jaw, heads.rotation, table, image)
     return rows, np.take_along_axis(image, rows[..., None], axis=1)
 
 

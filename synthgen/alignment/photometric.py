@@ -174,8 +174,9 @@ class _Fit:
     def _terms(self, head: HeadUnknowns, chosen: ChosenPoints, number: int) -> list[Term[PhotoUnknowns]]:
         """Data, landmarks, shape prior, appearance prior."""
         fitter = self.model.fitter
-        image, _ = project_points(head, fitter.basis.points(head.shape))
-        rows = jaw_rows(fitter.basis, fitter.options.jaw, head.rotation, image)
+        table = fitter.basis.points(head.shape)
+        image, _ = project_points(head, table)
+        rows = jaw_rows(fitter.basis, fitter.options.jaw, head.rotation, table, image)
         near = np.take_along_axis(image, rows[..., None], axis=1)
         noise = head.unit * fitter.options.noise_mm
         seen = Observations(self.landmarks, self.weight, fitter.options.slide, noise)

@@ -38,8 +38,9 @@ def head_unknowns(
 
 def head_landmarks(fitter: LandmarkFitter, head: HeadUnknowns) -> Array:
     """(68, 2) px where the landmarks of a head (N = 1) appear, the jaw in the fitter's style."""
-    image, _ = project_points(head, fitter.basis.points(head.shape))
-    rows = jaw_rows(fitter.basis, fitter.options.jaw, head.rotation, image)
+    table = fitter.basis.points(head.shape)
+    image, _ = project_points(head, table)
+    rows = jaw_rows(fitter.basis, fitter.options.jaw, head.rotation, table, image)
     return np.asarray(image[0][rows[0]], np.float64)
 
 

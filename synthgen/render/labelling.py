@@ -77,7 +77,10 @@ def landmark_arrays(view: View, assets: HeadAssets) -> Arrays:
     )
     euler = euler_from_rotation(heads.cameras.rotation.cpu().numpy())
     main = heads.main
-    marched = march_jaw(template, heads.vertices_image[torch.from_numpy(main)], euler[main], in_image[main])
+    chosen = torch.from_numpy(main)
+    marched = march_jaw(
+        template, heads.vertices_camera[chosen], heads.vertices_image[chosen], euler[main], in_image[main]
+    )
     others = np.full((len(main), OTHER_FACES, len(points.triangle), 2), np.nan, np.float32)
     others_visibility = np.zeros(others.shape[:3], np.uint8)
     for n in range(len(main)):

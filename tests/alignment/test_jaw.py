@@ -26,13 +26,24 @@ def test_marched_points_equal_the_label(any_model: MorphableModel) -> None:
     euler = np.deg2rad(np.stack([np.full(6, 5.0), YAWS_DEG, np.array([0, 20, -70, 120, -10, 35])], axis=1))
     rotation = rotation_from_euler(euler)
     template, mean = any_model.template, any_model.mean.astype(np.float64)
-    vertices = torch.from_numpy(upright(mean[None], rotation).astype(np.float32))
+    in_camera = mean[None] @ rotation.transpose(0, 2, 1) * [1.0, -1.0, -1.0]
+    vertices = (torch.from_numpy(part.astype(np.float32)) for part in (in_camera, upright(mean[None], rotation)))
     fixed = upright(evaluate_points(template.landmarks["ibug68"], template.triangles, mean)[None], rotation)
-    expected = march_jaw(template, vertices, euler, fixed.astype(np.float32))
+    expected = march_jaw(template, *vertices, euler, fixed.astype(np.float32))
     table = upright(fitter.basis.mean[None], rotation)
-    rows = jaw_rows(fitter.basis, "marched", rotation, table)
+    rows = jaw_rows(fitter.basis, "marched", rotation, fitter.basis.mean[None], table)
     np.testing.assert_allclose(np.take_along_axis(table, rows[..., None], axis=1), expected, atol=1e-3)
     assert (np.abs(expected - fixed)[:, :17].max(axis=(1, 2)) > 1.0).all()
+
+
+def test_points_beside_the_chin_of_a_slightly_turned_head_stay_on_the_outline(any_model: MorphableModel) -> None:
+    # Outermost across the picture is the front of the chin, 10 to 25 mm further up in the face.
+    basis = open_landmark_fitter(any_model).basis
+    rotation = rotation_from_euler(np.deg2rad([[pitch, yaw, 0] for pitch in (-20, 0, 20) for yaw in (-25, -8, 8, 25)]))
+    image = upright(basis.mean[None], rotation)
+    rows = jaw_rows(basis, "marched", rotation, basis.mean[None], image)
+    moved = np.take_along_axis(image, rows[..., None], axis=1) - image[:, :68]
+    assert np.abs(moved[:, 5:12, 1]).max() < 1.3 * 8.0  # px per mm, mm
 
 
 @pytest.mark.parametrize("style", ["annotated", "marched"])
@@ -43,15 +54,16 @@ def test_a_roll_changes_no_choice(builtin: MorphableModel, style: str) -> None:
     rolled = rotation_from_euler(euler + np.array([0, 0, 2.3]))
     mean = fitter.basis.mean[None]
     np.testing.assert_array_equal(
-        jaw_rows(fitter.basis, style, straight, upright(mean, straight)),
-        jaw_rows(fitter.basis, style, rolled, upright(mean, rolled)),
+        jaw_rows(fitter.basis, style, straight, mean, upright(mean, straight)),
+        jaw_rows(fitter.basis, style, rolled, mean, upright(mean, rolled)),
     )
 
 
 def test_fixed_points_stay(builtin: MorphableModel) -> None:
     fitter = open_landmark_fitter(builtin)
     rotation = rotation_from_euler(np.array([[0.1, 1.2, 0.0]]))
-    rows = jaw_rows(fitter.basis, "fixed", rotation, upright(fitter.basis.mean[None], rotation))
+    mean = fitter.basis.mean[None]
+    rows = jaw_rows(fitter.basis, "fixed", rotation, mean, upright(mean, rotation))
     np.testing.assert_array_equal(rows, np.arange(68)[None])
 
 
@@ -70,8 +82,8 @@ def test_the_chin_ends_where_it_turns_under() -> None:
 def test_the_chin_of_a_model_ends_just_below_its_landmark(any_model: MorphableModel) -> None:
     basis = open_landmark_fitter(any_model).basis
     rotation = np.eye(3)[None]
-    table = upright(basis.mean[None], rotation)
-    edge = basis.mean[jaw_rows(basis, "annotated", rotation, table)[0]]
+    mean = basis.mean[None]
+    edge = basis.mean[jaw_rows(basis, "annotated", rotation, mean, upright(mean, rotation))[0]]
     for point in (6, 7, 8, 9, 10):
         shift = edge[point] - basis.mean[point]
         assert -10.0 < shift[1] <= 0.5, point
@@ -84,7 +96,9 @@ def test_a_frontal_jaw_point_outside_its_line_stays(ict: MorphableModel) -> None
     basis = open_landmark_fitter(ict).basis
     rotation = rotation_from_euler(np.deg2rad([[0.0, -3.0, 0.0], [0.0, -50.0, 0.0]]))
     table = upright(basis.mean[None], rotation)
-    annotated, marched = (jaw_rows(basis, style, rotation, table) for style in ("annotated", "marched"))
+    annotated, marched = (
+        jaw_rows(basis, style, rotation, basis.mean[None], table) for style in ("annotated", "marched")
+    )
     assert annotated[0, 3] == 3 != marched[0, 3]
     assert annotated[1, 3] == marched[1, 3] != 3
 

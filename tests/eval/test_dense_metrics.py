@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval import dense_metrics as dm
+import eval.dense_metrics as dm
 from synthgen.core.errors import UsageError
 from synthgen.geometry.rotation import rotation_from_euler, rotation_from_zhu_euler
 

@@ -28,9 +28,9 @@ def test_the_outline_of_a_sphere(yaw: float, roll: float) -> None:
     turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     turn_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     posed = vertices @ (turn_z @ turn_y).T
-    image = torch.tensor(np.column_stack([posed[:, 0], -posed[:, 1], -posed[:, 2]])[None], dtype=torch.float32)
+    camera = torch.tensor(posed[None] * [1.0, -1.0, -1.0], dtype=torch.float32)
     fixed = np.zeros((1, 68, 2), np.float32)
-    marched = march_jaw(template, image, np.array([[0.0, yaw, roll]]), fixed)[0]
+    marched = march_jaw(template, camera, camera, np.array([[0.0, yaw, roll]]), fixed)[0]
     far = range(9, 17) if yaw > 0 else range(8)
     sign = 1.0 if yaw > 0 else -1.0
     for point in range(68):

@@ -12,9 +12,6 @@ _BOX_SHIFT, _BOX_SCALE = 0.05, 0.08
 # Of densereg's landmarks about the truth, in sizes of the shape: of all together, of each; of the turn, rad; of the
 # scale; of the coefficients, in their standard deviations.
 _SHIFT, _POINT, _TURN, _SCALE, _COEFFICIENT = 0.06, 0.06, 0.06, 0.06, 0.3
-# Points that the face hides are found on its outline: in this share of the starts all points farther out than a line,
-# this many sizes from the middle, lie on it.
-_HIDDEN, _OUTLINE = 0.4, (0.2, 1.4)
 
 
 def box_starts(truth: Array, shapes: LandmarkShapes, random: np.random.Generator | None) -> Array:
@@ -40,19 +37,7 @@ def near_starts(truth: Array, shapes: LandmarkShapes, random: np.random.Generato
     coefficients = _COEFFICIENT * shapes.stddev * random.standard_normal((count, len(shapes.stddev)))
     unit = unit + np.tensordot(coefficients, shapes.basis, axes=1)
     unit = unit + _POINT * random.standard_normal((count, landmarks, 2)) * random.random((count, 1, 1))
-    unit = _on_outline(unit, random)
     turn = np.exp(_SCALE * random.standard_normal(count) + 1j * _TURN * random.standard_normal(count))
     turned = (unit[..., 0] + 1j * unit[..., 1]) * turn[:, None]
     shift = _SHIFT * random.standard_normal((count, 1, 2))
     return middle + size * (np.stack([turned.real, turned.imag], axis=-1) + shift)
-
-
-def _on_outline(unit: Array, random: np.random.Generator) -> Array:
-    """Shapes (N, K, 2) of unit size, in some of which the points beyond a line lie on it."""
-    count = len(unit)
-    angle = random.choice([0.0, np.pi], count) + 0.3 * random.standard_normal(count)  # faces turn left or right
-    outwards = np.stack([np.cos(angle), np.sin(angle)], axis=-1)[:, None]
-    line = random.uniform(*_OUTLINE, (count, 1))
-    hidden = random.random((count, 1)) < _HIDDEN
-    excess = np.where(hidden, np.maximum((unit * outwards).sum(axis=-1) - line, 0.0), 0.0)
-    return unit - excess[..., None] * outwards

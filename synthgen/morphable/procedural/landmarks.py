@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.morphable.procedural.grid import CHIN_FURROW, EYE, LOWER_LIP, MOUTH, THROAT, UPPER_LIP, HeadGrid
+from synthgen.morphable.procedural.grid import CHIN_FURROW, EYE, LOWER_LIP, MOUTH, UPPER_LIP, HeadGrid
 from synthgen.morphable.surface_points import points_at_vertices
 from synthgen.morphable.template import SurfacePoints
 
@@ -94,7 +94,10 @@ def ibug68(grid: HeadGrid, triangles: NDArray[np.int64], mean: NDArray[np.float6
 
 
 def jaw_contours(grid: HeadGrid) -> NDArray[np.int32]:
-    """Candidates (17, M) for landmark marching: along a row at the cheeks, across the jaw line at the chin."""
+    """Candidates (17, M) for landmark marching: along a row at the cheeks, up from the jaw line at the chin.
+
+    The throat is no candidate: it lies lower than the jaw line when the head looks up, and is not what people mark.
+    """
     degrees = np.rad2deg(grid.theta[grid.lower[0]])
     lists: list[NDArray[np.int64]] = []
     points = _chart_points()
@@ -102,7 +105,8 @@ def jaw_contours(grid: HeadGrid) -> NDArray[np.int32]:
         theta, t = points[number]
         column = _nearest_column(grid, theta)
         if 5 <= number <= 11:
-            lists.append(grid.lower[grid.key[THROAT] : grid.key[CHIN_FURROW] + 1, column])
+            edge = int(np.abs(grid.t[grid.lower[:, column]] - t).argmin())
+            lists.append(grid.lower[edge : grid.key[CHIN_FURROW] + 1, column])
             continue
         row = int(np.abs(grid.t[grid.upper[:, column]] - t).argmin())
         same_side = (np.sign(degrees) == np.sign(theta)) & (np.abs(degrees) > 22.0) & (np.abs(degrees) < 100.0)
