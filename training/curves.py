@@ -67,7 +67,7 @@ def _panel(
     title: str, logs: dict[str, list[dict[str, Any]]], across: str, of_evaluations: bool, key: str = ""
 ) -> Panel:
     curves = []
-    for name, lines in logs.items():
+    for number, (name, lines) in enumerate(logs.items()):
         points = [
             (_place(line, across), part[key or title])
             for line in lines
@@ -76,7 +76,7 @@ def _panel(
         if points:
             few = points if of_evaluations else averaged(points)
             x, y = zip(*few)
-            curves.append(Curve(name, ((x, y),), markers=of_evaluations))
+            curves.append(Curve(name, ((x, y),), markers=of_evaluations, colour=number))
     positive = all(value > 0 for curve in curves for _, y in curve.pieces for value in y)
     return Panel(title, tuple(curves), across, logarithmic=positive and not of_evaluations)
 

@@ -23,12 +23,13 @@ _DASHES = ("-", "--", "-.", ":")
 @dataclass(frozen=True)
 class Curve:
     """label: in the legend; pieces: (x, y) of parts that are not joined; markers: a dot at each point; black: not in
-    colour, thicker."""
+    colour, thicker; colour: number of its colour, the next of the panel by default."""
 
     label: str
     pieces: tuple[Piece, ...]
     markers: bool = False
     black: bool = False
+    colour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
     ink = tuple(channel / 255 for channel in INK)
     coloured = 0
     for curve in panel.curves:
-        colour = ink if curve.black else f"C{coloured % 10}"
-        dashes = "-" if curve.black else _DASHES[coloured // 10 % 4]
+        number = coloured if curve.colour is None else curve.colour
+        colour = ink if curve.black else f"C{number % 10}"
+        dashes = "-" if curve.black else _DASHES[number // 10 % 4]
         coloured += not curve.black
         style = {"color": colour, "linestyle": dashes, "linewidth": 2.4 if curve.black else 1.8}
-        for number, (x, y) in enumerate(curve.pieces):
-            label = curve.label if number == 0 else "_"
+        for piece, (x, y) in enumerate(curve.pieces):
+            label = curve.label if piece == 0 else "_"
             axes.plot(x, y, label=label, marker="o" if curve.markers else "", markersize=3.5, **style)  # type: ignore[arg-type]
     if panel.logarithmic:
         axes.set_yscale("log")
