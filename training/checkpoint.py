@@ -1,8 +1,9 @@
 """Checkpoints without pickle: tensors as safetensors, the rest as JSON."""
 
 import json
-import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ WEIGHTS, OPTIMIZERS, STATE = "weights.safetensors", "optimizers.safetensors", "s
 def save_checkpoint(
     folder: Path, weights: Mapping[str, torch.Tensor], optimizers: Mapping[str, Any], state: Mapping[str, Any]
 ) -> None:
-    """Write a checkpoint into a new folder beside `folder`, then put it in its place: it is whole or not there.
+    """Write a checkpoint into a new folder beside `folder`, then put it in its place: whole, whenever this is stopped,
+    but for a moment in which only `recovered` finds the one before.
 
     optimizers: name -> state_dict of an optimiser; state: JSON values.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary, old = folder.with_name(f".{folder.name}.new"), _before(folder)
+    shutil.rmtree(temporary, ignore_errors=True)  # what a run that was killed has left
     temporary.mkdir(parents=True)
     tensors, plain = _flattened(optimizers)
     save_file(
@@ -33,14 +36,22 @@ def save_checkpoint(
     content = {**state, "optimizers": plain}
     (temporary / STATE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if folder.exists():
-        old = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
-        temporary.rename(folder)
-        for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
-    else:
-        temporary.rename(folder)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recovered(folder: Path) -> bool:
+    """Whether there is a checkpoint; puts the one before in its place where saving was stopped between both."""
+    if not folder.exists() and _before(folder).exists():
+        with suppress(FileNotFoundError):  # another device was faster
+            _before(folder).rename(folder)
+    return folder.exists()
+
+
+def _before(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:

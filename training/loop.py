@@ -16,7 +16,7 @@ from torch import nn
 
 from synthgen.core.errors import FingerprintError, LabelError, UsageError
 from synthgen.dataset.reader import Dataset, open_dataset
-from training.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from training.checkpoint import load_checkpoint, load_weights, recovered, save_checkpoint
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
 from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
 from training.initial_weights import load_initial_weights
@@ -313,7 +313,7 @@ class _Run:
         """The state to go on from; empty for a new run."""
         last = self.folder / LAST
         self._weights: dict[str, torch.Tensor] = {}
-        if not last.exists():
+        if not recovered(last):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

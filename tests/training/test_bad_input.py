@@ -9,7 +9,7 @@ import torch
 
 from synthgen.core.errors import DatasetError, RecipeError, UsageError
 from training.__main__ import main
-from training.checkpoint import save_checkpoint
+from training.checkpoint import load_checkpoint, recovered, save_checkpoint
 from training.loop import RunOptions, train
 from training.methods.registry import open_method
 from training.recipe import TrainingRecipe
@@ -87,3 +87,17 @@ def test_folders_that_hold_no_checkpoint(tmp_path: Path) -> None:
     ):
         with pytest.raises(DatasetError, match=f"is not a checkpoint: .*{missing}"):
             restore(tmp_path / name)
+
+
+def test_saving_that_was_stopped_in_between(tmp_path: Path) -> None:
+    """Leftovers of a killed process are in nobody's way, and the checkpoint before is found."""
+    last, old, new = tmp_path / "last", tmp_path / ".last.old", tmp_path / ".last.new"
+    save_checkpoint(last, {"weight": torch.zeros(2)}, {}, {"step": 1})
+    for leftover in (old, new):
+        leftover.mkdir()
+        (leftover / "weights.safetensors").write_bytes(b"half of it")
+    save_checkpoint(last, {"weight": torch.ones(2)}, {}, {"step": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["last"] and load_checkpoint(last)[2] == {"step": 2}
+    last.rename(old)
+    assert recovered(last) and not old.exists() and load_checkpoint(last)[2] == {"step": 2}
+    assert not recovered(tmp_path / "never")

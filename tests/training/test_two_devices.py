@@ -16,14 +16,13 @@ from training.recipe import TrainingRecipe
 
 SCRIPT = Path(__file__).with_name("two_devices.py")
 ROOT = Path(__file__).resolve().parents[2]
-NARROW = {"depth": 18, "width": 0.125}
 SMALL = {"width": 0.25, "vertices": 80}
 # Method, data, options and steps. In double precision, since a small network on flat pictures multiplies the rounding
 # of single precision by 10^5; losses are single all the same.
 CASES: dict[str, tuple[str, str, dict[str, Any], int]] = {
-    "anisotropic": ("anisotropic", "faces", {**NARROW, "balance": "none"}, 1),
-    "dal2d": ("dal2d", "faces", NARROW, 1),
-    "densereg": ("densereg", "faces", {**NARROW, "side": 32, "scales": [1.0]}, 1),
+    "anisotropic": ("anisotropic", "faces", {"depth": 18, "balance": "none"}, 1),
+    "dal2d": ("dal2d", "faces", {"depth": 18}, 1),
+    "densereg": ("densereg", "faces", {"depth": 18, "side": 48, "scales": [1.0]}, 1),
     "dfc": ("dfc", "pairs", {"widths": [4, 4, 4, 4]}, 2),
     "meta": ("tddfa_v2", "faces", {**SMALL, "loss": "meta", "look_ahead": 1, "landmark_constraint": True}, 2),
     "svs": ("tddfa_v2", "faces", {**SMALL, "loss": "vanilla", "augment": "svs", "video": {"frames": 2}}, 2),
