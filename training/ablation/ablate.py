@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ def ablate(table: AblationTable, out: Path, options: AblationOptions, say: Calla
     """
     budget = budget_of(table, options)
     orders = run_orders(table, out, options, budget)
+    # The table shows what is done of the other rows, too.
+    shown = run_orders(table, out, replace(options, rows=()), budget)
     facts = make_datasets(table.datasets, min(options.jobs, os.cpu_count() or 1), say)
     missing = [order for order in orders if finished(order) is None]
     failed: dict[str, str] = {}
@@ -61,12 +63,12 @@ def ablate(table: AblationTable, out: Path, options: AblationOptions, say: Calla
         first = table.measures[0]
         value = content["measures"].get(first, float("nan"))
         say(f"{count}/{len(orders)} {name}: {first} {value:.4g} ({content['seconds']:.0f} s)")
-        save(table, out, budget, orders, failed, facts)
+        save(table, out, budget, shown, failed, facts)
 
     seconds = None if options.minutes is None else 60 * options.minutes
     if not run_all(missing, options.jobs, ended, seconds):
         say("stopped for lack of time; the same command goes on")
-    return save(table, out, budget, orders, failed, facts)
+    return save(table, out, budget, shown, failed, facts)
 
 
 def budget_of(table: AblationTable, options: AblationOptions) -> Budget:
