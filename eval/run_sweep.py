@@ -61,8 +61,10 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 
 
 def _is_state(content: Any) -> bool:
-    parts = (content.get("recipe"), content.get("method")) if isinstance(content, dict) else (None, None)
-    return all(isinstance(part, dict) for part in parts) and "method" in parts[0] and "options" in parts[1]
+    if not isinstance(content, dict):
+        return False
+    recipe, method = content.get("recipe"), content.get("method")
+    return isinstance(recipe, dict) and "method" in recipe and isinstance(method, dict) and "options" in method
 
 
 def _measure(run: Path, content: dict[str, Any], measure: str) -> float:
