@@ -135,7 +135,7 @@ def test_depth_has_no_worst_error(benchmark: Path, written) -> None:
         (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.zeros(16, int)}, "sample 0 is predicted more"),
         (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.zeros(3, int)}, "expected 16 whole numbers"),
         (lambda a: {"landmarks_2d": a["landmarks_2d"].astype(int)}, "expected floats"),
-        (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.arange(16) + 100}, "no sample of the dataset"),
+        (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.arange(16) + 100}, "are of no sample"),
         (lambda a: {"landmarks_2d": np.where(a["landmarks_2d"] > 1e9, 0, np.nan)}, "row 0 is not finite"),
         (lambda a: {"rotation": 2 * a["rotation"]}, "orthonormal"),
     ],
