@@ -78,10 +78,10 @@ def predicted_points(request: Request, sweeps: SweepSet) -> tuple[NDArray[np.flo
         if "landmarks_2d" not in predictions.names:
             raise UsageError(f"{request.predictions} holds {', '.join(predictions.names)}, but no landmarks_2d")
         check_numbers(str(request.predictions), predictions, range(count))
-        rows = np.array(predictions.numbers)
-        points[rows], found[rows] = predictions.stacked("landmarks_2d"), True
-        true = sweeps.landmarks[rows].astype(np.float64)
-        check_plausible(points[rows], true, np.ones(true.shape[:2], bool), str(request.predictions))
+        said = np.array(predictions.numbers)
+        points[said], found[said] = predictions.stacked("landmarks_2d"), True
+        true = sweeps.landmarks[said].astype(np.float64)
+        check_plausible(points[said], true, np.ones(true.shape[:2], bool), str(request.predictions))
         return points, found
     assert request.model is not None
     from eval.benchmark_model import BenchmarkModel
