@@ -8,8 +8,9 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from eval.commands import register
-from eval.protocol import Missing, Request, Result, as_json
+from eval.protocol import FIRST_PIXELS, Missing, Protocol, Request, Result, as_json
 from eval.protocols.registry import TITLES, load_protocol
+from eval.result_files import write_result_file
 from synthgen.core.errors import SynthgenError, UsageError
 
 app = typer.Typer(
@@ -100,9 +101,11 @@ def score(
         typer.Option("--missing", metavar="fail|exclude", help="What a sample without a prediction is; no default."),
     ] = None,
     first_pixel: Annotated[
-        float,
-        typer.Option("--first-pixel", help="What predictions give to the centre of the first pixel: 0, 0.5 or 1."),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--first-pixel", help="What predictions give to the centre of the first pixel: 0 (default), 0.5 or 1."
+        ),
+    ] = None,
     in_order: Annotated[
         bool, typer.Option("--in-order", help="Predictions have no ids and come in the benchmark's order.")
     ] = False,
@@ -118,7 +121,9 @@ def score(
     protocol = load_protocol(context.info_name or "")
     choice = _missing(missing)
     options = _options(sets or [], protocol.options)
-    result = protocol.run(Request(data, predictions, model, choice, first_pixel, in_order, resamples, options))
+    _refuse_what_is_not_taken(protocol, predictions, model, first_pixel, in_order)
+    request = Request(data, predictions, model, choice, first_pixel or 0.0, in_order, resamples, options)
+    result = protocol.run(request)
     _write(result, name or _method_name(predictions or model), json_file, markdown_file, plots, html)
 
 
@@ -135,9 +140,9 @@ def _write(
 
     print_result(result, method)
     if json_file is not None:
-        _write_text(json_file, json.dumps(as_json(result)) + "\n")
+        write_result_file(json_file, (json.dumps(as_json(result)) + "\n").encode())
     if markdown_file is not None:
-        _write_text(markdown_file, markdown(result, method))
+        write_result_file(markdown_file, markdown(result, method).encode())
     if plots is not None:
         from eval.plots import write_curves
 
@@ -151,11 +156,19 @@ def _write(
             print(path)
 
 
-def _write_text(path: Path, text: str) -> None:
-    from synthgen.dataset.whole_file import write_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+def _refuse_what_is_not_taken(
+    protocol: Protocol, predictions: Path | None, model: Path | None, first_pixel: float | None, in_order: bool
+) -> None:
+    """What a protocol would not look at is a mistake, not a wish to be passed over."""
+    if model is not None and not protocol.takes_model:
+        raise UsageError(f"{protocol.name} takes no --model; --predictions: {protocol.predictions}")
+    if predictions is not None and not protocol.takes_predictions:
+        raise UsageError(f"{protocol.name} takes no --predictions; {protocol.predictions}")
+    if not protocol.takes_points and (in_order or first_pixel is not None):
+        name = "--in-order" if in_order else "--first-pixel"
+        raise UsageError(f"{protocol.name} takes no {name}; --predictions: {protocol.predictions}")
+    if first_pixel not in (None, *FIRST_PIXELS):
+        raise UsageError(f"--first-pixel {first_pixel:g}: expected {' or '.join(f'{one:g}' for one in FIRST_PIXELS)}")
 
 
 def _missing(text: str | None) -> Missing | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import eval.dense_metrics as dm
 from eval.matching import MISSING_ERROR
-from eval.metrics import box_size, mean_error, points_box
+from eval.metrics import areas, box_size, mean_error, points_box
 from synthgen.core.conventions import CAMERA_FROM_WORLD, IGNORED, LANDMARK_VISIBLE, PARTS, REASONS
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -36,7 +36,9 @@ IMAGE_METRICS: dict[str, Metric] = {
     "uv_area": Metric(f"area under ratio of face pixels to {UV_LIMIT}", "%", 100.0),
     "depth": Metric("depth error less its median offset, mean absolute", "mm"),
     "depth_absolute": Metric("depth error, mean absolute", "mm"),
+    "depth_covered": Metric("face pixels with a depth", "%", 100.0),
     "normals": Metric("normals, mean angle", "deg"),
+    "normals_covered": Metric("face pixels with a normal", "%", 100.0),
     "pose_geodesic": Metric("pose, geodesic", "deg"),
     "pose_pitch": Metric("pose, pitch (our Euler angles)", "deg"),
     "pose_yaw": Metric("pose, yaw (our Euler angles)", "deg"),
@@ -54,8 +56,8 @@ FLOW_METRICS: dict[str, Metric] = {
 NEEDED: dict[str, tuple[str, ...]] = {
     "landmarks_2d": ("landmarks", "landmarks_visible", "landmarks_contour"),
     "uv": ("uv_median", "uv_mean", "uv_near", "uv_area"),
-    "depth": ("depth", "depth_absolute"),
-    "normals": ("normals",),
+    "depth": ("depth", "depth_absolute", "depth_covered"),
+    "normals": ("normals", "normals_covered"),
     "rotation": tuple(name for name in IMAGE_METRICS if name.startswith("pose")),
     "parameters_62": tuple(name for name in IMAGE_METRICS if name.startswith("pose")),
     "flow": tuple(FLOW_METRICS),
@@ -83,17 +85,9 @@ def score_image(predicted: Arrays, truth: Arrays) -> SampleScores:
                 "uv_median": float(np.median(distance)),
                 "uv_mean": float(distance.mean()),
                 "uv_near": float((distance <= UV_NEAR).mean()),
-                "uv_area": dm.area_under_ratio(distance, UV_LIMIT),
+                "uv_area": float(areas(distance, UV_LIMIT).mean()),
             }
-    if "depth" in predicted:
-        difference = dm.depth_differences(predicted["depth"], truth["depth"])
-        if len(difference):
-            values["depth_absolute"] = float(np.abs(difference).mean())
-            values["depth"] = float(np.abs(dm.without_offset(difference)).mean())
-    if "normals" in predicted:
-        angles = dm.normal_angles_deg(predicted["normals"], truth["normals"])
-        if len(angles):
-            values["normals"] = float(angles.mean())
+    values |= surface_scores(predicted, truth)
     rotation = predicted_rotation(predicted)
     if rotation is not None:
         values |= pose_scores(rotation, true_rotation(truth["camera_from_world"]))
@@ -105,6 +99,25 @@ def score_image(predicted: Arrays, truth: Arrays) -> SampleScores:
         said, true = (np.asarray(np.isfinite(field).all(axis=-1)) for field in (predicted["uv"], truth["uv"]))
         overlaps["face (amodal)"] = dm.mask_overlap(said, true)
     return SampleScores(values, overlaps)
+
+
+def surface_scores(predicted: Arrays, truth: Arrays) -> dict[str, float]:
+    """Errors of depth and normals where both are there, and the share of the true ones that is."""
+    values: dict[str, float] = {}
+    if "depth" in predicted:
+        difference = dm.depth_differences(predicted["depth"], truth["depth"])
+        if len(difference):
+            values["depth_absolute"] = float(np.abs(difference).mean())
+            values["depth"] = float(np.abs(dm.without_offset(difference)).mean())
+        if true := int(np.isfinite(truth["depth"]).sum()):
+            values["depth_covered"] = len(difference) / true
+    if "normals" in predicted:
+        angles = dm.normal_angles_deg(predicted["normals"], truth["normals"])
+        if len(angles):
+            values["normals"] = float(angles.mean())
+        if true := int(np.isfinite(truth["normals"]).all(axis=-1).sum()):
+            values["normals_covered"] = len(angles) / true
+    return values
 
 
 def score_pair(predicted: Arrays, truth: Arrays, policy: str) -> SampleScores:

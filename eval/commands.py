@@ -31,6 +31,7 @@ def components(
     import json
 
     from eval.component_sweep import component_sweep, faces_of
+    from eval.result_files import write_result_file
     from synthgen.dataset.reader import open_dataset
     from synthgen.morphable.open_model import open_model
     from synthgen.recipe.schema import Recipe
@@ -45,7 +46,7 @@ def components(
     if out is not None:
         content = {"identity": found.identity, "expression": found.expression, "nme": found.nme.tolist(),
                    "dataset": dataset.fingerprint}  # fmt: skip
-        out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_result_file(out, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def run_table(
@@ -66,23 +67,31 @@ def speed(
     methods: Annotated[str, typer.Option(metavar="NAME,...", help="Networks that are timed.")] = (
         "dfc,densereg,dal2d,tddfa_v2,anisotropic"
     ),
-    sizes: Annotated[str, typer.Option(metavar="NAME,...", help="paper, compact, or both.")] = "paper,compact",
+    sizes: Annotated[str, typer.Option(metavar="NAME,...", help="paper, compact, or paper,compact.")] = "paper",
     calls: Annotated[int, typer.Option(min=1, help="Calls of each, at most.")] = 100,
-    seconds: Annotated[float, typer.Option(min=0.1, help="For the calls of each, about.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For the calls of each, about.")] = 1.0,
     onnx: Annotated[bool, typer.Option(help="ONNX Runtime, too; exporting takes a while.")] = True,
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers.")] = None,
+    table: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables.")] = None,
 ) -> None:
     """Parameters, multiply-adds and latency of one picture: median, 90th and 99th percentile."""
     import json
     from dataclasses import asdict
 
-    from eval.speed import speed_rows
+    from eval.console import print_published
+    from eval.result_files import write_result_file
+    from eval.speed import speed_result, speed_rows
+    from eval.tables import comparisons, markdown
     from eval.timing import TimingOptions
 
     rows = []
     wanted = tuple(methods.split(",")), tuple(sizes.split(","))
-    for row in speed_rows(*wanted, TimingOptions(calls=calls, seconds=seconds), onnx):
-        rows.append(asdict(row))
+
+    def told(text: str) -> None:
+        typer.echo(text, err=True)
+
+    for row in speed_rows(*wanted, TimingOptions(calls=calls, seconds=seconds), onnx, told):
+        rows.append(row)
         cost = "" if row.parameters is None else f"{row.parameters / 1e6:.2f} M parameters, "
         cost += "" if row.multiply_adds is None else f"{row.multiply_adds / 1e6:.1f} M multiply-adds"
         typer.echo(f"{row.name} ({row.size}) {cost}")
@@ -91,8 +100,13 @@ def speed(
             typer.echo(f"    {name:28}{times}   ({latency.calls} calls)")
         if row.published:
             typer.echo(f"    published: {row.published}")
+    result = speed_result(rows)
+    for comparison in comparisons(result):
+        print_published(comparison.table, ("networks of the recipes", comparison.ours))
     if out is not None:
-        out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_result_file(out, (json.dumps([asdict(row) for row in rows], indent=1) + "\n").encode())
+    if table is not None:
+        write_result_file(table, markdown(result, "networks of the recipes").encode())
 
 
 def demo(
@@ -103,8 +117,9 @@ def demo(
 ) -> None:
     """Score the compact models on the synthetic benchmark (make eval-demo) and write pages."""
     from eval.demo import demo_pages
+    from eval.result_files import make_folder
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     typer.echo(f"open in a browser: {demo_pages(models, images, pairs, out, typer.echo).absolute().as_uri()}")
 
 

@@ -70,6 +70,8 @@ def _errors(entry: dict[str, Any]) -> SampleErrors:
     values = np.asarray(entry["values"], np.float64)
     if len(values) != len(entry["ids"]):
         raise ValueError(f"{entry['variant']}: {len(values)} errors for {len(entry['ids'])} ids")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{entry['variant']}: an error that is no number")
     return SampleErrors(
         entry["variant"], tuple(entry["ids"]), values, entry["unit"], entry["limit"], tuple(entry["clusters"])
     )
@@ -119,7 +121,7 @@ def _difference(one: SampleErrors, two: SampleErrors, first: Saved, second: Save
 def over_runs(saved: Sequence[Saved]) -> list[tuple[Number, float]]:
     """(number with the mean over runs, sample standard deviation) of every number that all runs have.
 
-    Raises UsageError for results of different protocols or with nothing in common.
+    Raises UsageError for results of different protocols, of other samples, or with nothing in common.
     """
     _same_protocol(saved)
     values: dict[str, list[Number]] = {}
@@ -129,12 +131,21 @@ def over_runs(saved: Sequence[Saved]) -> list[tuple[Number, float]]:
     rows = []
     for numbers in values.values():
         if len(numbers) == len(saved):
+            _same_count(numbers)
             mean, deviation = mean_and_deviation([number.value for number in numbers])
             first = numbers[0]
             rows.append((Number(first.variant, first.metric, mean, first.unit, count=first.count), deviation))
     if not rows:
         raise UsageError("the results have no number in common")
     return rows
+
+
+def _same_count(numbers: Sequence[Number]) -> None:
+    counts = sorted({number.count for number in numbers})
+    if len(counts) > 1:
+        raise UsageError(
+            f"{numbers[0].key}: the runs were scored on {' and '.join(map(str, counts))} samples; score all on the same"
+        )
 
 
 def _same_protocol(saved: Sequence[Saved]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.metrics import box_size, mean_error, points_box, rotation_distance
 from synthgen.core.conventions import IGNORED, MATCHABILITY_POLICIES, NO_FACE, PARTS
 from synthgen.core.errors import UsageError
 from synthgen.geometry.rotation import euler_from_rotation, zhu_euler_from_rotation
@@ -57,25 +58,6 @@ def uv_distances(predicted: NDArray[np.floating], truth: NDArray[np.floating], u
         face &= used
     distance = np.linalg.norm(predicted[face].astype(np.float64) - truth[face], axis=-1)
     return np.minimum(np.where(np.isfinite(distance), distance, MISSED), MISSED)
-
-
-def ratio_within(errors: NDArray[np.floating], thresholds: NDArray[np.floating]) -> Floats:
-    """(T,) share of errors (M,) that do not exceed each threshold (T,): densereg's ratio of points within a normalised
-    distance. NaN of no errors."""
-    if not len(errors):
-        return np.full(len(thresholds), np.nan)
-    return np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
-
-
-def area_under_ratio(errors: NDArray[np.floating], limit: float) -> float:
-    """Area under the curve of `ratio_within` from 0 to `limit`, over `limit`: the mean of max(0, 1 - e/limit), exact.
-
-    NaN of no errors. Errors that are not finite count as beyond the limit.
-    """
-    if not len(errors):
-        return float("nan")
-    rest = 1.0 - np.asarray(errors, np.float64) / limit
-    return float(np.where(np.isfinite(rest), np.clip(rest, 0.0, 1.0), 0.0).mean())
 
 
 def endpoint_errors(predicted: NDArray[np.floating], truth: NDArray[np.floating], used: Mask) -> Floats:
@@ -195,13 +177,10 @@ def pose_errors(predicted: NDArray[np.floating], truth: NDArray[np.floating]) ->
     one, other = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
     for name, matrices in (("predicted", one), ("true", other)):
         check_rotations(name, matrices)
-    relative = np.einsum("nji,njk->nik", one, other)
-    # |R - I| in the Frobenius norm is 2 sqrt(2) sin(angle / 2).
-    sine = np.linalg.norm(relative - np.eye(3), axis=(1, 2)) / np.sqrt(8.0)
     return PoseErrors(
         _turned_deg(euler_from_rotation(one) - euler_from_rotation(other)),
         _turned_deg(zhu_euler_from_rotation(one) - zhu_euler_from_rotation(other)),
-        np.degrees(2.0 * np.arcsin(np.clip(sine, 0.0, 1.0))),
+        np.degrees(rotation_distance(one, other)),
     )
 
 
@@ -252,14 +231,12 @@ def dense_vertices_nme(
     if dimensions not in (2, 3):
         raise UsageError(f"dimensions is {dimensions}, expected 2 or 3")
     one, other = np.array(predicted, np.float64), np.array(truth, np.float64)
-    extent = np.ptp(other if box_of is None else np.asarray(box_of, np.float64), axis=1)[:, :2]
-    side = np.sqrt(extent.prod(axis=-1))
+    side = box_size(points_box(other if box_of is None else np.asarray(box_of, np.float64)))
     if not (side > 0).all():
-        raise UsageError(f"shape {int(np.argmin(side))}: the true points have a box of {extent[np.argmin(side)]} px")
+        raise UsageError(f"shape {int(np.argmin(side))}: the box of its true points has no area")
     for shape in (one, other):
         shape[..., 2] -= shape[..., 2].mean(axis=1, keepdims=True)
-    distance: Floats = np.linalg.norm((one - other)[..., :dimensions], axis=-1).mean(axis=1)
-    return distance / side
+    return mean_error(one[..., :dimensions], other[..., :dimensions], side)
 
 
 def check_rotations(name: str, matrices: Floats) -> None:

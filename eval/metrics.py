@@ -90,17 +90,19 @@ def _mean_of_used(values: Array, used: Mask | None) -> Array:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def failure_rate(errors: Array, limit: float) -> float:
-    """The fraction of errors above `limit`."""
-    return float(np.mean(errors > limit))
+def failures(errors: Array, limit: float) -> Array:
+    """(N,) 1 for errors above `limit`, 0 for others: their mean is the failure rate."""
+    return (errors > limit).astype(np.float64)
 
 
-def area_under_curve(errors: Array, limit: float) -> float:
-    """Area under the cumulative error distribution from 0 to `limit`, over `limit`: 1 for no error at all.
+def areas(errors: Array, limit: float) -> Array:
+    """(N,) area under the step that an error makes in the cumulative distribution from 0 to `limit`, over `limit`.
 
-    Exact: the integral of a step function, mean(max(0, 1 - e / limit)), where public code sums over a grid.
+    Their mean, of max(0, 1 - e / limit), is the area under the curve, exact, where public code sums over a grid: 1 for
+    no error at all. An error that is not finite is beyond the limit.
     """
-    return float(np.mean(np.maximum(0.0, 1.0 - errors / limit)))
+    rest = 1.0 - np.asarray(errors, np.float64) / limit
+    return np.where(np.isfinite(rest), np.maximum(rest, 0.0), 0.0)
 
 
 def cumulative_curve(errors: Array, thresholds: Array) -> Array:
@@ -119,23 +121,6 @@ def kept_without_worst(errors: Array, worst: int) -> Mask:
     if worst > 0:
         kept[np.argsort(errors, kind="stable")[-worst:]] = False
     return kept
-
-
-def endpoint_error(predicted: Array, truth: Array) -> Array:
-    """(...) length of the difference of flows (..., 2) in px; NaN where either is not finite."""
-    with np.errstate(invalid="ignore"):
-        return np.sqrt(np.square(predicted - truth).sum(axis=-1))
-
-
-def class_overlap(predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int) -> NDArray[np.int64]:
-    """(classes, 2) pixels of intersection and of union of each class 0 .. classes - 1, of label pictures of one shape.
-
-    Add them over a test set, then divide: intersection over union.
-    """
-    pairs = np.bincount((truth.ravel().astype(np.int64) * classes + predicted.ravel()), minlength=classes * classes)
-    table = pairs.reshape(classes, classes)
-    both = table.diagonal()
-    return np.stack([both, table.sum(axis=0) + table.sum(axis=1) - both], axis=1)
 
 
 def rotation_distance(first: Array, second: Array) -> Array:

@@ -13,8 +13,8 @@ from PIL import Image
 import synthgen
 from eval.plots import MOST_CURVES, curves_figure, figure_bytes
 from eval.protocol import Result, SampleErrors
+from eval.result_files import write_result_file
 from eval.tables import comparisons, grids, interval_text, value_text
-from synthgen.dataset.whole_file import write_whole
 from synthgen.report.html import page_resource, policy_hash
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,9 +23,7 @@ CASES = 12
 
 def write_page(result: Result, method: str, path: Path) -> None:
     """Write the page. method: what is scored. Raises DatasetError when the file cannot be written."""
-    content = _rendered(_page(result, method)).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    write_result_file(path, _rendered(_page(result, method)).encode())
 
 
 def _page(result: Result, method: str) -> dict[str, Any]:

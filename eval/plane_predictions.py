@@ -1,6 +1,6 @@
 """Predictions of any system for the samples of a synthgen dataset: arrays named like its labels, in one NPZ file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,21 @@ IDS = "ids"
 
 
 class PlanePredictions:
-    """Sample number -> its predicted arrays; `names`: what is predicted at all."""
+    """Sample number -> its predicted arrays; `names`: what is predicted at all; `numbers`: of which samples."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], rows: dict[int, int]) -> None:
         self._arrays, self._rows = arrays, rows
         self.names = tuple(arrays)
+        self.numbers = tuple(rows)
 
     def get(self, sample: int) -> Arrays | None:
         """The arrays of a sample, None where it is not predicted."""
         row = self._rows.get(sample)
         return None if row is None else {name: array[row] for name, array in self._arrays.items()}
+
+    def stacked(self, name: str) -> NDArray[np.float64]:
+        """(N, ...) one array of all `numbers`, in their order."""
+        return np.asarray(self._arrays[name][[self._rows[number] for number in self.numbers]], np.float64)
 
 
 def load_plane_predictions(path: Path, size: tuple[int, int]) -> PlanePredictions:
@@ -68,6 +73,17 @@ def load_plane_predictions(path: Path, size: tuple[int, int]) -> PlanePrediction
     if len(count) > 1:
         raise DatasetError(f"{path}: arrays of {', '.join(map(str, sorted(count)))} samples; expected equally many")
     return PlanePredictions(known, _rows(path, ids, count.pop()))
+
+
+def check_numbers(where: str, predictions: PlanePredictions, known: Sequence[int]) -> None:
+    """Raise DatasetError when a sample is predicted that is not there: another dataset, or another order."""
+    unknown = sorted(set(predictions.numbers) - set(known))
+    if unknown:
+        some = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+        raise DatasetError(
+            f"{where}: {len(unknown)} of {len(predictions.numbers)} predictions are of no sample ({some}); expected "
+            f"numbers from {min(known)} to {max(known)}, as `ids` or in their order"
+        )
 
 
 def check_array(where: str, name: str, array: NDArray[Any], size: tuple[int, int]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from eval.metrics import cumulative_curve
 from eval.protocol import SampleErrors
+from eval.result_files import write_result_file
 from synthgen.core.errors import UsageError
-from synthgen.dataset.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,5 +66,4 @@ def write_curves(errors: Sequence[SampleErrors], path: Path) -> None:
     """The curves as a file. Raises UsageError for another suffix than SUFFIXES, DatasetError when it cannot be made."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: plots are {', '.join(SUFFIXES)} files")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, figure_bytes(curves_figure(errors), path.suffix.lower()))
+    write_result_file(path, figure_bytes(curves_figure(errors), path.suffix.lower()))

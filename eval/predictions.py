@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.protocol import FIRST_PIXELS
 from synthgen.asset_io.images import IMAGE_SUFFIXES
 from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
@@ -47,7 +48,7 @@ def read_predictions(path: Path) -> Predictions:
         found = reader(path)
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise AssetError(f"{path}: {error}") from error
     shape = found.points.shape
     if found.points.ndim != 3 or shape[2] not in (2, 3):
@@ -93,7 +94,13 @@ def _read_npz(path: Path) -> Predictions:
     boxes = arrays["boxes"].astype(np.float64) if "boxes" in arrays else None
     if boxes is not None and boxes.shape != (len(arrays["points"]), 4):
         raise ValueError(f"boxes have the shape {boxes.shape}, expected ({len(arrays['points'])}, 4)")
-    first = float(arrays["first_pixel"].ravel()[0]) if arrays.get("first_pixel", np.empty(0)).size == 1 else None
+    first = None
+    if "first_pixel" in arrays:
+        stored = arrays["first_pixel"].ravel().tolist()
+        if len(stored) != 1 or stored[0] not in FIRST_PIXELS:
+            wanted = ", ".join(f"{one:g}" for one in FIRST_PIXELS)
+            raise ValueError(f"first_pixel is {stored[:3]}, expected one number of {wanted}")
+        first = float(stored[0])
     return Predictions(ids, arrays["points"].astype(np.float64), boxes, first, str(path))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Missing = Literal["fail", "exclude"]
+# What is given to the centre of the first pixel: OpenCV and most networks, this project, MATLAB.
+FIRST_PIXELS = (0.0, 0.5, 1.0)
 Draw = Callable[[str], NDArray[np.uint8]]
 
 
@@ -96,6 +98,8 @@ class Protocol:
 
     name: on the command line; data, predictions: what each of them is, a sentence for --help; options: name -> what it
     does, given as --set NAME=VALUE; run raises SynthgenError for data or predictions that cannot be scored.
+    takes_model, takes_predictions: whether it looks at them; takes_points: whether predictions are points with ids, to
+    which Request.first_pixel and in_order apply.
     """
 
     name: str
@@ -104,6 +108,9 @@ class Protocol:
     predictions: str
     run: Callable[[Request], Result]
     options: Mapping[str, str] = field(default_factory=dict)
+    takes_model: bool = True
+    takes_predictions: bool = True
+    takes_points: bool = True
 
 
 def as_json(result: Result) -> dict[str, Any]:

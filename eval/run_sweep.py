@@ -39,7 +39,7 @@ def run_sweep(runs: Sequence[Path], options: Sequence[str], measure: str) -> lis
         points.append(SweepPoint({name: settings[name] for name in options}, _measure(run, content, measure), run))
     if len(methods) > 1:
         raise UsageError(f"runs of {' and '.join(sorted(methods))} cannot be compared by their options")
-    return sorted(points, key=lambda point: tuple(point.options.values()))
+    return sorted(points, key=lambda point: [_rank(value) for value in point.options.values()])
 
 
 def _state(run: Path) -> dict[str, Any]:
@@ -49,9 +49,22 @@ def _state(run: Path) -> dict[str, Any]:
                 content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
             except ValueError as error:
                 raise DatasetError(f"{folder / STATE} is damaged: {error}") from error
-            if {"recipe", "method"} <= set(content):
+            if _is_state(content):
                 return content
+            raise DatasetError(f"{folder / STATE} is no training run's: it lacks recipe.method or method.options")
     raise DatasetError(f"{run} is no run of python -m training train: it has no {STATE}")
+
+
+def _rank(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, then everything else by its text: an option may be a number in one run and null in another."""
+    return (False, value, "") if isinstance(value, int | float) else (True, 0.0, json.dumps(value))
+
+
+def _is_state(content: Any) -> bool:
+    if not isinstance(content, dict):
+        return False
+    recipe, method = content.get("recipe"), content.get("method")
+    return isinstance(recipe, dict) and "method" in recipe and isinstance(method, dict) and "options" in method
 
 
 def _measure(run: Path, content: dict[str, Any], measure: str) -> float:

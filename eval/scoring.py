@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics import YAW_EDGES, kept_without_worst, yaw_bins
+from eval.metrics import YAW_EDGES, areas, failures, kept_without_worst, yaw_bins
 from eval.protocol import Number, SampleErrors
 from eval.statistics import Mean, bootstrap, evaluate, interval, mean_of, mean_of_bins
 
@@ -67,8 +67,8 @@ class Measures:
         """Area under the curve (a ratio) and failure rate up to each limit."""
         for percent in percents:
             limit = percent / 100.0
-            self.add(f"AUC{percent:g}{suffix}", "", np.maximum(0.0, 1.0 - self.errors / limit), 1.0)
-            self.add(f"FR{percent:g}{suffix}", "%", (self.errors > limit).astype(np.float64))
+            self.add(f"AUC{percent:g}{suffix}", "", areas(self.errors, limit), 1.0)
+            self.add(f"FR{percent:g}{suffix}", "%", failures(self.errors, limit))
         return self
 
     def yaw(self, yaw_deg: Array) -> "Measures":

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from eval.protocol import Number, Result
 from eval.timing import Latency, TimingOptions, measure_latency
 from synthgen.core.errors import UsageError
 from training.methods.registry import open_method
@@ -25,7 +26,10 @@ SIDES = {
     "compact": {"dfc": 64, "densereg": 96, "dal2d": 64, "tddfa_v2": 64, "anisotropic": 64},
 }
 PUBLISHED = {
-    ("tddfa_v2", "paper"): "3.27 M, 183.5 M; 6.2 ms on 4 cores, 19.2 ms on one with reconstruction (i5-8259U)",
+    ("tddfa_v2", "paper"): (
+        "3.27 M, 183.5 M; 6.2 ms on 4 cores (Table 5); ONNX Runtime 4.4 ms on one core, 1.35 ms on four (i5-8259U, "
+        "supplement)"
+    ),
     ("dfc", "paper"): "9.35 ms on a GPU (Table 5)",
     ("vertices", ""): "1 ms CPU, 0.1 ms GPU for 45,000 vertices (tddfa_v2 section 3.4)",
 }
@@ -58,13 +62,18 @@ class _Forward(nn.Module):
         return tuple(found.values()) if isinstance(found, dict) else tuple(found)
 
 
+def check_names(methods: Sequence[str], sizes: Sequence[str]) -> None:
+    """Raise UsageError unless these are methods and sizes of networks."""
+    for name in (*(m for m in methods if m not in METHODS), *(s for s in sizes if s not in SIDES)):
+        raise UsageError(f"no network {name}; methods: {', '.join(METHODS)}; sizes: {', '.join(SIDES)}")
+
+
 def network_of(method: str, size: str) -> tuple[nn.Module, nn.Module, tuple[torch.Tensor, ...]]:
     """The network of a recipe with fresh weights, what is timed of it, and one picture for it.
 
     Raises UsageError for an unknown method or size.
     """
-    if method not in METHODS or size not in SIDES:
-        raise UsageError(f"no network {method} {size}; methods: {', '.join(METHODS)}; sizes: {', '.join(SIDES)}")
+    check_names((method,), (size,))
     recipe = load_training_recipe(ROOT / "training" / "recipes" / method / f"{size}.yaml")
     stages = list(recipe.stages.values())
     opened = open_method(method, recipe.stage_options(stages[0]))
@@ -76,16 +85,23 @@ def network_of(method: str, size: str) -> tuple[nn.Module, nn.Module, tuple[torc
     return used, _Forward(network, method == "dal2d").eval(), inputs
 
 
-def time_network(method: str, size: str, options: TimingOptions, onnx: bool) -> SpeedRow:
-    """Parameters, multiply-adds and latency of one picture, by torch and, if asked for, ONNX Runtime."""
+def time_network(
+    method: str, size: str, options: TimingOptions, onnx: bool, told: Callable[[str], None] = lambda text: None
+) -> SpeedRow:
+    """Parameters, multiply-adds and latency of one picture, by torch and, if asked for, ONNX Runtime.
+
+    told: what is being timed.
+    """
     network, forward, inputs = network_of(method, size)
     latencies: dict[str, Latency] = {}
     for threads, label in thread_counts():
+        told(f"{method} {size}: torch, {label}")
         with torch_threads(threads), torch.no_grad():
             latencies[f"torch, {label}"] = measure_latency(lambda: forward(*inputs), options)
     if torch.cuda.is_available():
         latencies["torch, GPU"] = _on_gpu(forward, inputs, options)
     if onnx:
+        told(f"{method} {size}: export to ONNX, and its runtime")
         latencies |= _by_onnx(forward, inputs, options)
     used = (inputs[0],) if method != "dfc" else inputs
     work = count_multiply_adds(network, *used)
@@ -163,14 +179,38 @@ class torch_threads:
 
 
 def speed_rows(
-    methods: tuple[str, ...], sizes: tuple[str, ...], options: TimingOptions, onnx: bool
+    methods: tuple[str, ...],
+    sizes: tuple[str, ...],
+    options: TimingOptions,
+    onnx: bool,
+    told: Callable[[str], None] = lambda text: None,
 ) -> Iterator[SpeedRow]:
-    """One row after the other: networks, then vertices and alignment."""
+    """One row after the other: networks, then vertices and alignment. told: what is being timed.
+
+    Raises UsageError for a network that there is not, before anything is timed.
+    """
+    check_names(methods, sizes)
     for method in methods:
         for size in sizes:
-            yield time_network(method, size, options, onnx)
+            yield time_network(method, size, options, onnx, told)
+    told("vertices")
     yield time_vertices(options)
+    told("alignment")
     yield time_alignment(options)
+
+
+def speed_result(rows: Sequence[SpeedRow]) -> Result:
+    """The rows as numbers that the papers' tables have a place for: "tddfa_v2/paper", "ONNX Runtime, 1 thread, p50"."""
+    numbers = []
+    for row in rows:
+        variant = f"{row.name}/{row.size.split(',')[0]}"
+        for metric, count in (("parameters", row.parameters), ("MACs", row.multiply_adds)):
+            if count is not None:
+                numbers.append(Number(variant, metric, count / 1e6, "M"))
+        for label, latency in row.latencies.items():
+            for metric, value in (("p50", latency.median), ("p90", latency.p90), ("p99", latency.p99)):
+                numbers.append(Number(variant, f"{label}, {metric}", value, "ms", count=latency.calls))
+    return Result("speed", "Parameters, multiply-adds and latency of one picture", tuple(numbers))
 
 
 def _vertices(tensors: list[torch.Tensor]) -> torch.Tensor:

@@ -24,11 +24,12 @@ class Latency:
 
 @dataclass(frozen=True)
 class TimingOptions:
-    """warm_up: calls that do not count; calls: at most; seconds: after which no further call begins, but 3 are made."""
+    """warm_up: calls that do not count, fewer once they took `seconds`; calls: at most; seconds: after which no further
+    call begins, but 3 are made."""
 
     warm_up: int = 3
     calls: int = 100
-    seconds: float = 5.0
+    seconds: float = 1.0
 
 
 FEWEST_CALLS = 3
@@ -40,8 +41,11 @@ def measure_latency(
     """Wall-clock percentiles of a call. clock: seconds; another one in tests. Raises UsageError for no calls."""
     if options.calls < 1 or options.warm_up < 0:
         raise UsageError(f"cannot time {options.calls} calls after {options.warm_up} for warming up")
+    begun = clock()
     for _ in range(options.warm_up):
         call()
+        if clock() - begun > options.seconds:
+            break
     taken: list[float] = []
     begun = clock()
     while len(taken) < options.calls:

@@ -107,4 +107,5 @@ PROTOCOL = Protocol(
     "folder of scans, as released (subject_01/Model/frontal1/obj/*.obj) or flat, with 68 landmarks each",
     "folder with SCAN/pitch-15_yaw40.obj or .ply and landmarks.txt, 68 vertex numbers; or a network of 62 parameters",
     run,
+    takes_points=False,
 )

@@ -55,5 +55,11 @@ def run(request: Request) -> Result:
 
 
 PROTOCOL = Protocol(
-    NAME, TITLE, "folder of .flo files (synthgen export)", "folder of .flo files with the same names", run
+    NAME,
+    TITLE,
+    "folder of .flo files (synthgen export)",
+    "folder of .flo files with the same names",
+    run,
+    takes_model=False,
+    takes_points=False,
 )

@@ -72,4 +72,6 @@ PROTOCOL = Protocol(
     "folder of Helen's part labels as released (NAME/NAME_lbl00.png to _lbl10.png), or of NAME.png with numbers 0 to 8",
     "folder of NAME.png, class numbers: " + ", ".join(f"{number} {name}" for number, name in enumerate(PARTS)),
     run,
+    takes_model=False,
+    takes_points=False,
 )

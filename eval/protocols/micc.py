@@ -67,4 +67,6 @@ PROTOCOL = Protocol(
     "folder of scans, as released (subject_01/Model/frontal1/obj/*.obj), with 68 landmarks each",
     f"folder with SETTING/subject_01.obj or .ply, SETTING one of {', '.join(SETTINGS)} or nothing, and landmarks.txt",
     run,
+    takes_model=False,
+    takes_points=False,
 )

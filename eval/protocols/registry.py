@@ -8,6 +8,7 @@ from synthgen.core.errors import UsageError
 # Name -> what it scores; the module eval.protocols.NAME has PROTOCOL, and is loaded when it is asked for.
 TITLES: dict[str, str] = {
     "aflw2000": "AFLW2000-3D, 68 points, 2D and 3D",
+    "aflw2000_pose": "AFLW2000-3D head pose: Euler angles of 300W-LP, geodesic",
     "aflw21": "AFLW, 21 visible points of 21,080 faces",
     "aflw_pifa": "AFLW-PIFA, 21 and 34 visible points of 1,299 faces",
     "lfpa34": "AFLW-LFPA, 34 visible points of 1,299 faces",

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 from eval.benchmark_drawing import draw_image
 from eval.benchmark_run import CHUNK
 from eval.matching import MISSING_ERROR
-from eval.metrics import box_size, mean_error, points_box
-from eval.plane_predictions import load_plane_predictions
+from eval.metrics import box_size, failures, mean_error, points_box
+from eval.plane_predictions import check_numbers, load_plane_predictions
+from eval.plausibility import check_plausible
 from eval.protocol import Protocol, Request, Result, SampleErrors
 from eval.scoring import Measure, Variant, numbers_of
 from eval.statistics import mean_of
@@ -53,7 +54,7 @@ def run(request: Request) -> Result:
             Measure(
                 "NME of the visible points", "%", mean_of(seen, here & some_visible), int((here & some_visible).sum())
             ),
-            Measure("missed", "%", mean_of((every > FAILED).astype(np.float64), here), count),
+            Measure("missed", "%", mean_of(failures(every, FAILED), here), count),
         )
         variants.append(Variant(f"{level['sweep']}: {level['level']} {tag}", ids, every, measures))
     numbers = [number for variant in variants for number in numbers_of(variant, request.resamples)]
@@ -76,10 +77,11 @@ def predicted_points(request: Request, sweeps: SweepSet) -> tuple[NDArray[np.flo
         predictions = load_plane_predictions(request.predictions, sweeps.size)
         if "landmarks_2d" not in predictions.names:
             raise UsageError(f"{request.predictions} holds {', '.join(predictions.names)}, but no landmarks_2d")
-        for number in range(count):
-            arrays = predictions.get(number)
-            if arrays is not None:
-                points[number], found[number] = arrays["landmarks_2d"], True
+        check_numbers(str(request.predictions), predictions, range(count))
+        said = np.array(predictions.numbers)
+        points[said], found[said] = predictions.stacked("landmarks_2d"), True
+        true = sweeps.landmarks[said].astype(np.float64)
+        check_plausible(points[said], true, np.ones(true.shape[:2], bool), str(request.predictions))
         return points, found
     assert request.model is not None
     from eval.benchmark_model import BenchmarkModel
@@ -114,4 +116,5 @@ PROTOCOL = Protocol(
     "folder that python -m eval make-sweeps wrote",
     "NPZ with landmarks_2d (N, 68, 2) px of pictures/00000.png and so on",
     run,
+    takes_points=False,
 )

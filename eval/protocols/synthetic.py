@@ -12,7 +12,8 @@ from eval.benchmark_numbers import benchmark_result
 from eval.benchmark_run import FileSource, Source, collect_scores, without_missing
 from eval.benchmark_scores import FLOW_METRICS, IMAGE_METRICS, NEEDED, score_image, score_pair
 from eval.matching import MISSING_ERROR
-from eval.plane_predictions import load_plane_predictions
+from eval.plane_predictions import PlanePredictions, check_numbers, load_plane_predictions
+from eval.plausibility import check_plausible
 from eval.protocol import Protocol, Request, Result
 from synthgen.core.errors import UsageError
 from synthgen.dataset.reader import Dataset, open_dataset
@@ -26,13 +27,14 @@ _IMAGE_LABELS = ("image", "uv", "parts", "depth", "normals", "occluder_mask", "a
                  "landmarks_visibility", "camera_from_world")  # fmt: skip
 _PAIR_LABELS = ("source_image", "target_image", "flow", "matchability")
 # What a sample without a prediction counts with --missing fail; errors of depth and flow have no worst value.
-_ANGLES = [name for name in IMAGE_METRICS if name.startswith(("pose", "normals"))]
+_ANGLES = [name for name in IMAGE_METRICS if name.startswith("pose") or name == "normals"]
 WORST = {
     **dict.fromkeys(("landmarks", "landmarks_visible", "landmarks_contour"), MISSING_ERROR),
     "uv_median": 1.0,
     "uv_mean": 1.0,
     "uv_near": 0.0,
     "uv_area": 0.0,
+    **dict.fromkeys(("depth_covered", "normals_covered"), 0.0),
     **dict.fromkeys(_ANGLES, 180.0),
 }
 
@@ -85,13 +87,18 @@ def open_source(request: Request, dataset: Dataset) -> Source:
     if (request.predictions is None) == (request.model is None):
         raise UsageError("give one of --predictions FILE and --model CKPT_OR_ONNX")
     if request.predictions is not None:
-        source: Source = FileSource(load_plane_predictions(request.predictions, dataset.layout.size))
+        where = str(request.predictions)
+        predictions = load_plane_predictions(request.predictions, dataset.layout.size)
+        check_numbers(where, predictions, [dataset.sample_index(position) for position in range(len(dataset))])
+        source: Source = FileSource(predictions)
         usable = {"flow", "matchability"} if pairs else set(NEEDED) | {"parts"}
         if not usable & set(source.names) or (pairs and set(source.names) - usable):
             raise UsageError(
                 f"{request.predictions} holds {', '.join(source.names)}; a dataset of kind {dataset.recipe['kind']} is "
                 f"scored on {', '.join(sorted(usable))}"
             )
+        if "landmarks_2d" in source.names:
+            _check_landmarks(where, predictions, dataset)
         return source
     assert request.model is not None
     # Torch, which scoring a file does not need.
@@ -100,6 +107,14 @@ def open_source(request: Request, dataset: Dataset) -> Source:
 
     section = Recipe.model_validate(dataset.recipe).model
     return ModelSource(BenchmarkModel(open_network(request.model), section), pairs)
+
+
+def _check_landmarks(where: str, predictions: PlanePredictions, dataset: Dataset) -> None:
+    """Raise UsageError for landmarks in other axes or another unit."""
+    positions = {dataset.sample_index(position): position for position in range(len(dataset))}
+    seen = dataset.with_labels("landmarks_2d")
+    true = np.stack([seen[positions[number]]["landmarks_2d"] for number in predictions.numbers]).astype(np.float64)
+    check_plausible(predictions.stacked("landmarks_2d"), true, np.ones(true.shape[:2], bool), where)
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -134,7 +149,7 @@ def _model_notes(request: Request, source: Source) -> list[str]:
 def _coverage_notes(source: Source) -> list[str]:
     if not {"depth", "normals"} & set(source.names):
         return []
-    return ["Depth and normals are compared where both are there: a prediction that covers less is not punished."]
+    return ["Depth and normals are compared where both are there; how much of the face that is stands beside them."]
 
 
 PROTOCOL = Protocol(
@@ -145,4 +160,5 @@ PROTOCOL = Protocol(
     "flow and matchability; ids are sample numbers",
     run,
     {"policy": "which reason codes match, dfc (default) or visible"},
+    takes_points=False,
 )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.matching import MISSING_ERROR
-from eval.metrics import box_size, mean_error, offset_error, points_box
+from eval.metrics import areas, box_size, failures, mean_error, offset_error, points_box
 from eval.protocol import Number, Protocol, Request, Result, SampleErrors
 from eval.scoring import Measure, Variant, numbers_of
 from eval.statistics import mean_of
@@ -134,8 +134,8 @@ def _result(
         name = f"{kind} {tag}"
         measures = (
             Measure("NME of 68 points", "%", mean_of(values), len(values)),
-            Measure("AUC10", "", mean_of(np.maximum(0.0, 1.0 - values / FAILED)), len(values), 1.0),
-            Measure("lost frames", "%", mean_of((values > FAILED).astype(np.float64)), len(values)),
+            Measure("AUC10", "", mean_of(areas(values, FAILED)), len(values), 1.0),
+            Measure("lost frames", "%", mean_of(failures(values, FAILED)), len(values)),
         )
         numbers += numbers_of(Variant(name, ids, values, measures, clusters=clusters), request.resamples)
         numbers.append(Number(name, "stability", 100 * float(np.mean(moves[kind])), "%", count=len(moves[kind])))
@@ -150,4 +150,6 @@ PROTOCOL = Protocol(
     "none: give --model, a network whose landmarks start the aligner (dfc, densereg, anisotropic, tddfa_v2)",
     run,
     {"aligner": "folder of python -m training cascade, or none for the starts alone"},
+    takes_predictions=False,
+    takes_points=False,
 )

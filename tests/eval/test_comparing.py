@@ -88,3 +88,15 @@ def test_files_that_are_no_result(tmp_path: Path, text: str) -> None:
         read_saved(tmp_path / "a.json")
     with pytest.raises(UsageError, match="cannot be read"):
         read_saved(tmp_path / "none.json")
+
+
+def test_runs_on_other_samples_and_errors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    first = save(tmp_path / "a.json", ERRORS)
+    fewer = save(tmp_path / "b.json", ERRORS[:30], IDS[:30])
+    with pytest.raises(UsageError, match="scored on 30 and 40 samples"):
+        over_runs([read_saved(first), read_saved(fewer)])
+    content = json.loads(first.read_text())
+    content["errors"][0]["values"][3] = None
+    first.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="damaged result .*no number"):
+        read_saved(first)

@@ -30,11 +30,15 @@ def test_every_model_that_is_there_has_a_page(tmp_path: Path, monkeypatch: pytes
     pages.mkdir()
     first = demo.demo_pages(tmp_path / "out", tmp_path / "images", tmp_path / "pairs", pages)
     text = first.read_text()
-    assert "4.25 %" in text and "densereg" in text
+    assert "4.25 %" in text and "[4.00, 4.50]" in text and "densereg" in text
+    assert (
+        "| dfc | NME of 68 points over the true box | 4.25 % | [4.00, 4.50] | 8 |" in (pages / "table.md").read_text()
+    )
     assert sorted(path.name for path in pages.iterdir()) == [
         "anisotropic.html",
         "dfc.html",
         "dfc_pairs.html",
         "index.html",
+        "table.md",
     ]
     assert [request.data.name for request in seen] == ["images", "pairs", "images"]

@@ -19,22 +19,11 @@ def test_uv_distances_by_hand() -> None:
     np.testing.assert_allclose(dm.uv_distances(said, truth, used), [0.05, 0.0], atol=1e-12)
 
 
-def test_ratio_and_its_area_by_hand_and_by_summing() -> None:
-    errors = np.array([0.0, 0.1, 0.1, 0.4, np.inf])
-    np.testing.assert_allclose(dm.ratio_within(errors, np.array([0.0, 0.1, 0.2, 1.0])), [0.2, 0.6, 0.6, 0.8])
-    # 0 counts whole, 0.1 twice with half, 0.4 and infinity are beyond 0.2.
-    assert dm.area_under_ratio(errors, 0.2) == pytest.approx((1 + 0.5 + 0.5) / 5)
-    random = np.random.default_rng(0).gamma(1.0, 0.1, 500)
-    grid = (np.arange(20_000) + 0.5) * 0.3 / 20_000
-    assert dm.area_under_ratio(random, 0.3) == pytest.approx(dm.ratio_within(random, grid).mean(), abs=1e-4)
-    assert np.isnan(dm.area_under_ratio(np.zeros(0), 0.1))
-
-
-def test_area_grows_with_the_limit_and_shrinks_with_errors() -> None:
-    errors = np.random.default_rng(1).random(200)
-    areas = [dm.area_under_ratio(errors, limit) for limit in (0.05, 0.1, 0.5, 1.0)]
-    assert areas == sorted(areas)
-    assert dm.area_under_ratio(errors + 0.1, 0.5) < dm.area_under_ratio(errors, 0.5)
+def test_part_overlaps_against_sets_of_pixels() -> None:
+    truth, said = np.random.default_rng(0).integers(0, 9, (2, 40, 30))
+    for part, overlap in enumerate(dm.part_overlaps(said, truth), start=1):
+        first, second = set(np.flatnonzero(truth == part)), set(np.flatnonzero(said == part))
+        assert (overlap.intersection, overlap.union) == (len(first & second), len(first | second))
 
 
 def test_endpoint_errors_by_hand() -> None:

@@ -95,6 +95,16 @@ def test_published(capsys: pytest.CaptureFixture[str]) -> None:
         (["w300", "--data", "DATA", "--predictions", "P", "--missing", "ignore"], "expected fail or exclude"),
         (["w300", "--data", "DATA", "--predictions", "P", "--set", "x=1"], "expected NAME=VALUE with a name of crop"),
         (["w300", "--data", "DATA", "--predictions", "P", "--plots", "a.gif"], "plots are .svg, .png, .pdf"),
+        (["w300", "--data", "DATA", "--predictions", "P", "--json", "P/x.json"], "the folder cannot be made"),
+        (["w300", "--data", "DATA", "--predictions", "P", "--html", "P/x.html"], "the folder cannot be made"),
+        (["w300", "--data", "DATA", "--predictions", "P", "--first-pixel", "7"], "expected 0 or 0.5 or 1"),
+        (["w300", "--data", "DATA", "--predictions", "P", "--first-pixel", "nan"], "expected 0 or 0.5 or 1"),
+        (["micc", "--data", "DATA", "--predictions", "P", "--model", "M"], "micc takes no --model"),
+        (["helen_parts", "--data", "DATA", "--predictions", "P", "--in-order"], "helen_parts takes no --in-order"),
+        (["synthetic", "--data", "DATA", "--predictions", "P", "--first-pixel", "0"], "takes no --first-pixel"),
+        (["tracking", "--data", "DATA", "--predictions", "P"], "tracking takes no --predictions"),
+        (["speed", "--methods", "nobody"], "no network nobody"),
+        (["demo", "--models", "nowhere"], "make train-compact"),
         (["published", "nobody"], "no paper 'nobody'"),
         (["compare", "none.json", "none.json"], "none.json: the file cannot be read"),
         (["rubbish"], "No such command"),
@@ -104,7 +114,8 @@ def test_published(capsys: pytest.CaptureFixture[str]) -> None:
 def test_mistakes_are_one_message(
     files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
-    named = {"DATA": str(files[0]), "P": str(files[1])}
+    data, file = (str(path) for path in files)
+    named = {"DATA": data, "P": file, "P/x.json": f"{file}/x.json", "P/x.html": f"{file}/x.html"}
     assert main([named.get(word, word) for word in arguments]) != 0
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error

@@ -100,3 +100,16 @@ def test_ids() -> None:
     assert sample_id(" ./a\\b.JPG ") == "a/b"
     assert sample_id("image00002.mat") == "image00002"
     assert sample_id("1.2.3") == "1.2.3"
+
+
+def test_a_csv_entry_without_end(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("id,x0,y0\n" + "a" * 200_000 + ",1,2\n")
+    with pytest.raises(AssetError, match="field larger than field limit"):
+        read_predictions(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize("stored", [[0.0, 1.0], [float("nan")], [7.0]])
+def test_first_pixels_that_nobody_counts_from(tmp_path: Path, stored: list[float]) -> None:
+    file = save(tmp_path / "p.npz", ids=np.array(IDS), points=POINTS, first_pixel=np.array(stored))
+    with pytest.raises(AssetError, match="first_pixel is .*expected one number of 0, 0.5, 1"):
+        read_predictions(file)

@@ -1,6 +1,7 @@
 """Florence and MICC on small scans in the release's layout: copies have no error, larger heads a known one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from eval.protocol import Request
 from eval.protocols import florence, micc
+from eval.published_tables import tables_of
 from eval.reconstructed_heads import head_of
+from eval.reconstruction import Alignment
 from eval.registration import Transform
 from eval.scan_pictures import SIDE, pose_name, render_scan
 from eval.scan_set import find_scans, load_landmarked
@@ -16,7 +19,9 @@ from eval.scans import Scan
 from synthgen.core.errors import DatasetError, UsageError
 from synthgen.geometry.rotation import rotation_from_euler
 from synthgen.morphable.open_model import open_model
+from synthgen.predict.card import NetworkCard
 from synthgen.recipe.sections import ProceduralModel
+from tests.eval.test_benchmark_model import Fixed
 
 MOVED = Transform(1.0, rotation_from_euler(np.array([0.1, 0.3, -0.2])), np.array([5.0, 80.0, -20.0]))
 
@@ -90,6 +95,8 @@ def test_copies_and_larger_heads(released: Path, head, tmp_path: Path, monkeypat
     assert values["rigid, whole: symmetric distance"] > 1.0
     assert values["similarity, whole: point to plane, yaw -40"] == pytest.approx(0.0, abs=1e-4)
     assert result.errors[0].ids == tuple(f"subject_01/frontal1/{pose}" for pose in poses)
+    columns = [column for table in tables_of("florence") for column in table.columns if column.protocol == "florence"]
+    assert columns and all(f"{column.variant}: {column.metric}" in values for column in columns)
     assert result.draw is not None and result.draw(result.errors[0].ids[0]).shape == (SIDE, SIDE, 3)
 
 
@@ -103,6 +110,33 @@ def test_missing_reconstructions(released: Path, head, tmp_path: Path, monkeypat
         florence.run(Request(released, predictions=folder))
     result = florence.run(Request(released, predictions=folder, missing="exclude", resamples=0))
     assert any("left out" in note for note in result.notes)
+
+
+def test_a_network_reconstructs_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in that always says the parameters of the scan has no error, one that says another head has some."""
+    monkeypatch.setattr("eval.reconstruction_run.PITCHES_DEG", (-20,))
+    monkeypatch.setattr("eval.reconstruction_run.YAWS_DEG", (40,))
+    monkeypatch.setattr(florence, "ALIGNMENTS", {"similarity, whole": Alignment(with_scale=True, iterations=5)})
+    model = open_model(ProceduralModel())
+    said, other = np.zeros((2, 62), np.float32)
+    said[12:17], other[12:17] = (2, -1, 1, 0, 1), (-2, 2, 0, 1, -1)
+    save(tmp_path / "subject_01.obj", *head_of(model, said))
+    card = NetworkCard("tddfa_v2", (32, 32), 0.7, ("picture",), ("parameters", "landmarks"),
+                       model={"source": "procedural"})  # fmt: skip
+    errors = []
+    for parameters in (said, other):
+        network = Fixed(card, {"parameters": parameters, "landmarks": np.zeros((68, 2), np.float32)})
+        monkeypatch.setattr("eval.networks.open_network", lambda path, network=network: network)
+        result = florence.run(Request(tmp_path, model=tmp_path, resamples=0))
+        assert network.seen["picture"].shape == (1, 3, 32, 32) and result.errors[0].ids == (
+            "subject_01/pitch-20_yaw40",
+        )
+        errors.append(result.numbers[0].value)
+    assert errors[0] == pytest.approx(0.0, abs=1e-3) and errors[1] > 0.1
+    headless = replace(card, outputs=("landmarks",))
+    monkeypatch.setattr("eval.networks.open_network", lambda path: Fixed(headless, {}))
+    with pytest.raises(UsageError, match="reconstructs no heads"):
+        florence.run(Request(tmp_path, model=tmp_path))
 
 
 def test_micc_takes_the_nearer_scan(head, tmp_path: Path) -> None:

@@ -34,6 +34,17 @@ def test_slow_calls_end_early_but_not_before_three() -> None:
         measure_latency(call, TimingOptions(0, 0, 1.0))
 
 
+def test_warming_up_ends_with_its_time() -> None:
+    now, calls = 0.0, 0
+
+    def call() -> None:
+        nonlocal now, calls
+        now, calls = now + 10.0, calls + 1
+
+    assert measure_latency(call, TimingOptions(5, 100, 1.0), clock=lambda: now).calls == 3
+    assert calls == 4
+
+
 def test_the_paper_network_has_the_paper_size() -> None:
     """tddfa_v2: 3.27 M parameters and 183.5 M multiply-adds (section 3.4)."""
     network, _, inputs = network_of("tddfa_v2", "paper")
@@ -43,9 +54,12 @@ def test_the_paper_network_has_the_paper_size() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_compact_network_is_timed(method: str) -> None:
-    row = time_network(method, "compact", TimingOptions(warm_up=0, calls=1), onnx=False)
+    told: list[str] = []
+    onnx = method == "tddfa_v2"  # one export says that the path works
+    row = time_network(method, "compact", TimingOptions(warm_up=0, calls=1), onnx, told.append)
     assert row.parameters > 1e4 and row.multiply_adds > 1e6
-    assert {name.split(",")[0] for name in row.latencies} == {"torch"}
+    assert {name.split(",")[0] for name in row.latencies} == ({"torch", "ONNX Runtime"} if onnx else {"torch"})
+    assert told[0] == f"{method} compact: torch, 1 thread" and ("ONNX" in told[-1]) == onnx
     assert all(latency.median > 0 for latency in row.latencies.values())
 
 

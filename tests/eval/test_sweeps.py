@@ -130,6 +130,14 @@ def test_pictures_without_a_prediction(sweeps: Path) -> None:
     assert left_out.numbers[0].value == 0.0 and left_out.numbers[0].count == FACES - 1
 
 
+def test_predictions_of_other_pictures_are_refused(sweeps: Path) -> None:
+    points = open_sweeps(sweeps).landmarks
+    with pytest.raises(DatasetError, match="of no sample"):
+        run(Request(sweeps, predictions=written(sweeps, np.concatenate([points, points[:1]]))))
+    with pytest.raises(UsageError, match="x and y are exchanged"):
+        run(Request(sweeps, predictions=written(sweeps, points[..., ::-1])))
+
+
 def test_folders_that_hold_no_sweeps(sweeps: Path, recipe, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="make-sweeps"):
         run(Request(tmp_path, predictions=tmp_path / "x.npz"))

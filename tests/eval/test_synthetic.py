@@ -27,7 +27,7 @@ def test_the_truth_has_no_error(benchmark: Path, written) -> None:
         if "jaw on the outline" in number.metric:  # another annotation, whose distance is that of the two conventions
             assert number.value > 0.1
             continue
-        best = 100.0 if number.metric.startswith(("IoU", "area", "face pixels within")) else 0.0
+        best = 100.0 if number.metric.startswith(("IoU", "area", "face pixels with")) else 0.0
         assert number.value == pytest.approx(best, abs=2e-4), number.key
         assert f"[{open_dataset(benchmark).fingerprint[:12]} x 16]" in number.variant
         assert number.low is not None and number.low <= number.value <= number.high + 1e-12
@@ -135,7 +135,7 @@ def test_depth_has_no_worst_error(benchmark: Path, written) -> None:
         (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.zeros(16, int)}, "sample 0 is predicted more"),
         (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.zeros(3, int)}, "expected 16 whole numbers"),
         (lambda a: {"landmarks_2d": a["landmarks_2d"].astype(int)}, "expected floats"),
-        (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.arange(16) + 100}, "no sample of the dataset"),
+        (lambda a: {"landmarks_2d": a["landmarks_2d"], "ids": np.arange(16) + 100}, "are of no sample"),
         (lambda a: {"landmarks_2d": np.where(a["landmarks_2d"] > 1e9, 0, np.nan)}, "row 0 is not finite"),
         (lambda a: {"rotation": 2 * a["rotation"]}, "orthonormal"),
     ],
@@ -158,3 +158,30 @@ def test_wrong_requests_are_refused(benchmark: Path, benchmark_pairs: Path, writ
 def test_a_flash_from_the_side_is_harsher_than_one_from_the_front() -> None:
     frontal, sideways = (light_contrast("builtin", "flash", angle) for angle in (0.0, 90.0))
     assert 1.0 <= frontal < 0.5 * sideways
+
+
+def test_a_prediction_that_covers_less_says_so(benchmark: Path, written) -> None:
+    def change(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        depth = arrays["depth"].copy()
+        depth[:, :, 32:] = np.nan
+        return {"depth": depth}
+
+    result = run(Request(benchmark, predictions=written(benchmark, change), resamples=0))
+    true = np.isfinite(np.stack([sample["depth"] for sample in open_dataset(benchmark)]))
+    left = true[:, :, :32].sum(axis=(1, 2)) / true.sum(axis=(1, 2))
+    assert value(result, "face pixels with a depth") == pytest.approx(100 * left.mean())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda points: {"landmarks_2d": points[..., ::-1]}, "x and y are exchanged"),
+        (lambda points: {"landmarks_2d": points / 64}, "fractions of the picture"),
+        (lambda points: {"landmarks_2d": np.concatenate([points, points])}, r"16 of 32 predictions are of no sample"),
+        (lambda points: {"landmarks_2d": points, "ids": np.arange(1, 17)}, r"1 of 16 .* of no sample \(16\)"),
+    ],
+)
+def test_predictions_of_something_else_are_refused(benchmark: Path, written, change, words: str) -> None:
+    file = written(benchmark, lambda arrays: change(arrays["landmarks_2d"]))
+    with pytest.raises(SynthgenError, match=words):
+        run(Request(benchmark, predictions=file, resamples=0))

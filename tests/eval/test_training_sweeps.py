@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval.__main__ import main
 from eval.component_sweep import Faces, component_sweep, faces_of, sorted_expressions
 from eval.run_sweep import run_sweep
 from synthgen.core.errors import DatasetError, UsageError
@@ -28,6 +29,18 @@ def test_nothing_dropped_is_no_error_and_more_kept_is_less(model, benchmark: Pat
     assert found.nme[-1, -1] < 1e-6
     assert found.nme[0, -1] > found.nme[1, -1] > 1e-3
     assert found.nme[-1, 0] > found.nme[-1, 1] > 1e-5
+
+
+def test_the_command_writes_what_it_prints(benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "new" / "components.json"
+    arguments = ["components", "--data", str(benchmark), "--identity", "0,10", "--expression", "5", "--json", str(file)]
+    assert main(arguments) == 0
+    content = json.loads(file.read_text())
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [[str(n), f"{100 * row[0]:.3f}"] for n, row in zip((0, 10), content["nme"], strict=True)]
+    assert content["dataset"] == open_dataset(benchmark).fingerprint
+    assert main(["components", "--data", str(benchmark), "--identity", "ten"]) == 2
+    assert "'ten' is not a list of whole numbers" in capsys.readouterr().err
 
 
 def test_dropped_identity_against_the_model_itself(model) -> None:
@@ -68,10 +81,13 @@ def run(folder: Path, method: str, options: dict, measures: dict) -> Path:
     return folder
 
 
-def test_runs_are_sorted_by_their_options(tmp_path: Path) -> None:
+def test_runs_are_sorted_by_their_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [run(tmp_path / str(bins), "densereg", {"bins": bins}, {"error": 1 / bins}) for bins in (20, 1, 10)]
     found = run_sweep(runs, ["bins"], "error")
     assert [(point.options["bins"], point.value) for point in found] == [(1, 1.0), (10, 0.1), (20, 0.05)]
+    assert main(["run-table", *map(str, runs), "--options", "bins", "--measure", "error"]) == 0
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["bins", "error"], ["1", "1"], ["10", "0.1"], ["20", "0.05"]]
     with pytest.raises(UsageError, match="no option along"):
         run_sweep(runs, ["along"], "error")
     with pytest.raises(UsageError, match="no measure nme"):
@@ -80,3 +96,8 @@ def test_runs_are_sorted_by_their_options(tmp_path: Path) -> None:
         run_sweep([runs[0], run(tmp_path / "other", "dfc", {"bins": 1}, {"error": 1})], ["bins"], "error")
     with pytest.raises(DatasetError, match="no run"):
         run_sweep([tmp_path], ["bins"], "error")
+    mixed = run_sweep([runs[0], run(tmp_path / "none", "densereg", {"bins": None}, {"error": 1})], ["bins"], "error")
+    assert [point.options["bins"] for point in mixed] == [20, None]
+    (runs[0] / "best" / "state.json").write_text('{"recipe": 1, "method": {}}')
+    with pytest.raises(DatasetError, match="lacks recipe.method"):
+        run_sweep(runs, ["bins"], "error")
