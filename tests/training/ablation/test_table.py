@@ -29,7 +29,7 @@ def table(**changes: Any) -> AblationTable:
         "budgets": {"smoke": {"updates": 100, "seeds": 2}},
         "rows": {
             "plain": {"title": "plain", "set": ["options.loss=vdc"], "paper": {"set": 4.5}},
-            "meta": {"title": "meta", "set": ["options.look_ahead=10"]},
+            "meta": {"title": "meta", "set": ["options.loss=meta", "options.look_ahead=10"]},
             "head": {"title": "its head", "of": "plain", "measures": {"nme": "nme_head"}},
         },
         "claims": [{"better": "plain", "than": "meta", "says": "plain is better"}],
