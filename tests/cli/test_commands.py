@@ -43,7 +43,7 @@ def test_commands_are_those_of_the_readme() -> None:
         "export",
         "env",
     }
-    assert set(COMMANDS) == generation | photos
+    assert set(COMMANDS) == generation | photos | {"predict"}
     assert set(MODEL_COMMANDS) == {"import", "info", "preview"}
     assert set(ASSET_COMMANDS) == {"check"}
 
