@@ -39,16 +39,17 @@ def _marched(basis: LandmarkBasis, rotation: Array, heads: tuple[Array, Array], 
     """(N, 17) rows of the far side's jaw points, -1 for those that stay.
 
     On each point's line of candidates the one is taken that reaches furthest by labels.landmarks.outwards. keep_outer:
-    a point that lies outside its line stays; lines of some models are not at the level of the landmark (ICT-FaceKit:
+    a point that lies outside its line stays, and outwards is across alone, which meets six portraits better (2.40
+    instead of 2.56 % of the eyes' distance); lines of some models are not at the level of the landmark (ICT-FaceKit:
     up to 15 mm lower), which shows in frontal faces.
     """
     table, image = heads
     lines = (len(image), *basis.exists.shape)
     posed = np.broadcast_to(table, (len(image), *table.shape[1:])) @ rotation.transpose(0, 2, 1)
     lined = slice(POINTS, POINTS + basis.exists.size)
-    reach = outwards(posed[:, lined].reshape(*lines, 3), image[:, lined].reshape(*lines, 2), rotation)
+    reach = outwards(posed[:, lined].reshape(*lines, 3), image[:, lined].reshape(*lines, 2), rotation, not keep_outer)
     reach = np.where(basis.exists, reach, -np.inf)
     far = far_side(euler_from_rotation(rotation)[:, 1]) & basis.exists.any(axis=-1)
     if keep_outer:
-        far &= reach.max(axis=-1) > outwards(posed[:, :JAW, None], image[:, :JAW, None], rotation)[..., 0]
+        far &= reach.max(axis=-1) > outwards(posed[:, :JAW, None], image[:, :JAW, None], rotation, False)[..., 0]
     return np.where(far, POINTS + np.arange(JAW) * lines[2] + reach.argmax(axis=-1), -1)

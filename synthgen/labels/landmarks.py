@@ -66,7 +66,7 @@ def far_side(yaw: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 
 def outwards(
-    points: NDArray[np.floating], image: NDArray[np.floating], rotation: NDArray[np.float64]
+    points: NDArray[np.floating], image: NDArray[np.floating], rotation: NDArray[np.float64], down_at_chin: bool = True
 ) -> NDArray[np.float64]:
     """(N, 17, M) px: how far candidates of the jaw points reach outwards on the far side.
 
@@ -74,13 +74,14 @@ def outwards(
     (N, 3, 3). Outwards is across the upright head in the picture at the ears, and towards the head's own chin the lower
     the point lies and the less the head is turned. Across alone, as Zhu et al. have it, moves points beside the chin of
     a slightly turned head up into the face: there the outline faces down, and what is outermost across is the front of
-    the chin. The head's own down, not the picture's, keeps the choice from depending on the pitch.
+    the chin. The head's own down, not the picture's, keeps the choice from depending on the pitch. down_at_chin: False
+    is across alone.
     """
     yaw, roll = euler_from_rotation(rotation)[:, 1:].T
     leftwards = np.stack([np.cos(roll), -np.sin(roll)], axis=-1)  # of the subject, in the picture, whose y points down
     across = np.einsum("njmc,nc->njm", image, leftwards * np.where(yaw > 0, 1.0, -1.0)[:, None])
     pixels_per_mm = image.std(axis=(1, 2)).sum(axis=-1) / points[..., :2].std(axis=(1, 2)).sum(axis=-1)
     down = -np.einsum("njmc,nc->njm", points, rotation[:, :, 1] * pixels_per_mm[:, None])
-    angle = np.concatenate([_DOWNWARDS, [np.pi / 2], _DOWNWARDS[::-1]])[:, None]
+    angle = np.concatenate([_DOWNWARDS, [np.pi / 2], _DOWNWARDS[::-1]])[:, None] * down_at_chin
     reach: NDArray[np.float64] = np.cos(angle) * across + np.sin(angle) * np.cos(yaw)[:, None, None] * down
     return reach
