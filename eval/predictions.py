@@ -1,6 +1,7 @@
 """Predictions of any system: NPZ, NPY or CSV."""
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -72,8 +73,7 @@ def _check_ids(found: Predictions) -> None:
     if len(found.ids) != len(found.points):
         raise AssetError(f"{found.where}: {len(found.ids)} ids for {len(found.points)} faces")
     if len(set(found.ids)) < len(found.ids):
-        seen: set[str] = set()
-        doubles = [name for name in found.ids if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+        doubles = [name for name, times in Counter(found.ids).items() if times > 1]
         raise AssetError(
             f"{found.where}: {len(doubles)} ids occur more than once, such as {doubles[0]}; "
             "expected one prediction for each face"

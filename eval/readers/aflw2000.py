@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from eval.readers.pictures import find_file, picture_of
 from eval.truth import Truth, new_truth
 from synthgen.asset_io.mat5 import read_mat
-from synthgen.core.bounded_file import open_regular
 from synthgen.core.errors import AssetError
-from synthgen.core.limits import MOST_FITTING_MAT_BYTES, MOST_LANDMARK_LIST_BYTES
-from synthgen.core.npz import read_npy
+from synthgen.core.limits import MOST_FITTING_MAT_BYTES
+from synthgen.fittings.aflw import published_array
 from synthgen.fittings.mat_values import matrix, vector
 from synthgen.fittings.paired_files import files_below
 
@@ -78,13 +77,7 @@ def _optional_table(folder: Path, given: str, name: str, shape: tuple[int, ...])
 
 def read_table(path: Path, shape: tuple[int, ...]) -> Array:
     """A .npy file of numbers of this shape, as float64. Raises AssetError for anything else."""
-    try:
-        with open_regular(path) as file:
-            table = read_npy(file, MOST_LANDMARK_LIST_BYTES)
-    except OSError as error:
-        raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise AssetError(f"{path}: not a whole .npy file ({error})") from error
+    table = published_array(path)
     if table.shape != shape or table.dtype.kind not in "fiu":
         raise AssetError(f"{path}: shape {table.shape} and type {table.dtype}, expected numbers {shape}")
     return table.astype(np.float64)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +106,20 @@ def read_point_table(path: Path, found: PhotoPoints) -> None:
         found.options.report(row + 1, len(names))
 
 
-def point_table(path: Path) -> NDArray[np.floating]:
-    """(N, 2 or 3, 21 or 68) of a .npy file. Raises AssetError when it is no such table."""
+def published_array(path: Path) -> NDArray[Any]:
+    """The array in a .npy file of a public release. Raises AssetError when the file holds none."""
     try:
         with open_regular(path) as file:
-            table = read_npy(file, MOST_LANDMARK_LIST_BYTES)
+            return read_npy(file, MOST_LANDMARK_LIST_BYTES)
     except OSError as error:
         raise AssetError(f"{path}: the file cannot be read ({error.strerror or error})") from error
     except ValueError as error:
         raise AssetError(f"{path}: not a whole .npy file ({error})") from error
+
+
+def point_table(path: Path) -> NDArray[np.floating]:
+    """(N, 2 or 3, 21 or 68) of a .npy file. Raises AssetError when it is no such table."""
+    table = published_array(path)
     right = table.ndim == 3 and table.shape[1] in (2, 3) and table.shape[2] in _TABLE_POINTS and table.dtype.kind == "f"
     if not right:
         raise AssetError(f"{path}: shape {table.shape} and type {table.dtype}, expected floats (N, 2 or 3, 21 or 68)")
