@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.npz_arrays import read_arrays
 from synthgen.core.errors import DatasetError
 
 Arrays = dict[str, NDArray[Any]]
@@ -53,13 +54,7 @@ def load_plane_predictions(path: Path, size: tuple[int, int]) -> PlanePrediction
     flow px and matchability, a mask or a probability, of pairs. ids (N,) are sample numbers; without them the rows are
     samples 0, 1, 2 and so on. Raises DatasetError naming the array and what was expected.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file") from error
-    except Exception as error:  # zip, npy and value errors, one for each way a file can be wrong
-        raise DatasetError(f"{path} is not an .npz file of plain arrays: {error}") from error
+    arrays = read_arrays(path, "plain arrays")
     ids = arrays.pop(IDS, None)
     known = {name: array for name, array in arrays.items() if name in SHAPES}
     if not known:

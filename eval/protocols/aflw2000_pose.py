@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from eval.dense_metrics import check_rotations
 from eval.metrics import rotation_distance
+from eval.npz_arrays import read_arrays
 from eval.protocol import Protocol, Request, Result, SampleErrors
 from eval.readers.aflw2000 import read_aflw2000
 from eval.scoring import Measure, Variant, numbers_of
@@ -78,14 +79,10 @@ def angle_errors(predicted: Floats, angles: Floats) -> Floats:
 
 def _read(path: Path) -> dict[str, Floats]:
     """id -> Zhu's pitch, yaw, roll (3,) in radians of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        ids = [str(name) for name in arrays["ids"].ravel()]
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file") from error
-    except Exception as error:  # zip, npy and key errors
-        raise DatasetError(f"{path}: expected an .npz file: {PROTOCOL.predictions} ({error})") from error
+    arrays = read_arrays(path, PROTOCOL.predictions)
+    if "ids" not in arrays:
+        raise DatasetError(f"{path}: no ids; expected an .npz file of {PROTOCOL.predictions}")
+    ids = [str(name) for name in arrays["ids"].ravel()]
     if len(set(ids)) < len(ids):
         raise DatasetError(f"{path}: an id is there twice")
     if "euler_deg" in arrays and arrays["euler_deg"].shape == (len(ids), 3):

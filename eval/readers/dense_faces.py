@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.npz_arrays import read_arrays
 from synthgen.core.errors import DatasetError, UsageError
 
 Floats = NDArray[np.float64]
@@ -29,14 +30,14 @@ def read_dense_npz(path: Path) -> DenseFaces:
 
     Raises DatasetError for anything else.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            ids, vertices = file["ids"].astype(str), file["vertices"]
-            landmarks = file["landmarks"].astype(np.int64) if "landmarks" in file.files else None
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file") from error
-    except Exception as error:  # zip, npy and key errors
-        raise DatasetError(f"{path}: expected an .npz with ids (N,) and vertices (N, V, 3): {error}") from error
+    expected = "ids (N,) and vertices (N, V, 3)"
+    arrays = read_arrays(path, expected)
+    if missing := {"ids", "vertices"} - set(arrays):
+        raise DatasetError(f"{path}: no {', '.join(sorted(missing))}; expected an .npz file of {expected}")
+    ids, vertices = arrays["ids"].astype(str), arrays["vertices"]
+    landmarks = arrays.get("landmarks")
+    if landmarks is not None and landmarks.dtype.kind not in "iu":
+        raise DatasetError(f"{path}: landmarks of type {landmarks.dtype}; expected 68 numbers of vertices, from 0")
     if vertices.dtype.kind not in "fiu" or vertices.ndim != 3 or vertices.shape[2] != 3 or len(vertices) != len(ids):
         raise DatasetError(f"{path}: vertices {vertices.shape} for {len(ids)} ids; expected numbers (N, V, 3) in px")
     wrong = [name for name, face in zip(ids.tolist(), vertices) if not np.isfinite(face).all()]

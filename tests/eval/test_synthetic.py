@@ -151,7 +151,7 @@ def test_wrong_requests_are_refused(benchmark: Path, benchmark_pairs: Path, writ
     with pytest.raises(UsageError, match="flow, matchability"):
         run(Request(benchmark_pairs, predictions=written(benchmark)))
     (tmp_path / "not.npz").write_text("rubbish")
-    with pytest.raises(DatasetError, match="not an .npz"):
+    with pytest.raises(DatasetError, match="expected an .npz file of plain arrays"):
         run(Request(benchmark, predictions=tmp_path / "not.npz"))
 
 
