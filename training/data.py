@@ -20,7 +20,8 @@ MOST_KEPT_BYTES = 2 * 10**9
 @dataclass(frozen=True)
 class Layout:
     """How batches are divided: `rank` of `world_size` devices, `parts` of a step on each, `workers` that load, `window`
-    shards that are mixed at a time; keep: decoded samples in memory, where they have room and there are no workers."""
+    shards that are mixed at a time; keep: decoded samples in memory, as many as have room, where there are no
+    workers."""
 
     rank: int = 0
     world_size: int = 1
@@ -33,13 +34,13 @@ class Layout:
 class AugmentedItems:
     """Position of a sample -> item, with random numbers that belong to (seed, epoch, sample) alone.
 
-    keep: what can be had again without decoding stays in memory: the item itself where the method asked for no random
-    numbers, else the arrays that it was made of.
+    most: of so many samples what can be had again without decoding stays in memory: the item itself where the method
+    asked for no random numbers, else the arrays that it was made of.
     """
 
-    def __init__(self, method: "Reader", dataset: Dataset, seed: int, keep: bool) -> None:
+    def __init__(self, method: "Reader", dataset: Dataset, seed: int, most: int) -> None:
         self._method, self._dataset = method, dataset
-        self._seed, self._keep = seed, keep
+        self._seed, self._most = seed, most
         self._arrays: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
         self._items: dict[int, Item] = {}
         self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
@@ -55,10 +56,11 @@ class AugmentedItems:
         key = np.random.SeedSequence(self._seed, spawn_key=(int(self.epoch), position))
         bits = np.random.Philox(key)
         item = {**self._method.item(arrays, np.random.Generator(bits)), POSITION: torch.tensor(position)}
-        if self._keep and _untouched(bits):
-            self._items[position] = item
-        elif self._keep:
-            self._arrays[position] = arrays
+        if len(self._items) + len(self._arrays) < self._most:
+            if _untouched(bits):
+                self._items[position] = item
+            else:
+                self._arrays[position] = arrays
         return item
 
 
@@ -136,8 +138,8 @@ class TrainingData:
         if samples > count:
             raise DatasetError(f"{folder} has {count} samples to train on, fewer than a batch of {samples}")
         self._parts, self._local, self._frames = layout.parts, batch_size // shares, frames
-        keep = layout.keep and not layout.workers and count * _kept_bytes(method, self.dataset) <= MOST_KEPT_BYTES
-        self._items = AugmentedItems(method, self.dataset, seed, keep)
+        most = MOST_KEPT_BYTES // _kept_bytes(method, self.dataset) if layout.keep and not layout.workers else 0
+        self._items = AugmentedItems(method, self.dataset, seed, most)
         options = StreamOptions(
             seed,
             window=layout.window,

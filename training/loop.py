@@ -36,7 +36,7 @@ BAD_BATCH, INIT = "bad_batch.safetensors", "init.json"
 class RunOptions:
     """devices: how many; accelerator: as Fabric names it; workers: loader processes of each device; resume: go on with
     what the folder holds; most_steps: stop there, as if interrupted (tests); cache: keep decoded samples in memory,
-    where they take less than 2 GB and there are no workers; progress: a bar, on a terminal."""
+    as many as 2 GB hold, where there are no workers; progress: a bar, on a terminal."""
 
     devices: int = 1
     accelerator: str = "auto"

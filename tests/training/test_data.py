@@ -9,6 +9,7 @@ import torch
 
 from synthgen.core.errors import DatasetError
 from synthgen.dataset.reader import Dataset
+from training import data as data_module
 from training.data import Layout, TrainingData
 from training.pose_bins import balanced, mean_of_bin_means, pose_bins, procrustes
 
@@ -153,6 +154,18 @@ def test_what_is_kept_is_the_same_again(faces: Path, draws: bool) -> None:
             assert torch.equal(tensor, other[name]), name
     assert plain.made == 24
     assert keeping.made - before == (24 if draws else 8)
+
+
+def test_as_many_are_kept_as_have_room(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of eight, met first: three epochs make these once and the other five each time."""
+    keeping = Counted(draws=False)
+    size = data_module._kept_bytes(keeping, data_module.open_training_dataset(keeping, str(faces)))
+    monkeypatch.setattr(data_module, "MOST_KEPT_BYTES", 4 * size - 1)
+    stream = TrainingData(keeping, str(faces), 3, 4, Layout())
+    before = keeping.made
+    for _ in range(6):
+        stream.next()
+    assert keeping.made - before == 3 + 3 * 5
 
 
 def test_the_first_samples_alone(faces: Path) -> None:
