@@ -27,8 +27,8 @@ def train(
 
     \b
     Examples:
-      python -m training train recipes/dfc/train_compact.yaml -o out/dfc/run
-      python -m training train recipes/tddfa_v2/train_paper.yaml -o out/v2 --devices 4 --accelerator cuda
+      python -m training train training/recipes/dfc/compact.yaml -o out/dfc/compact
+      python -m training train training/recipes/tddfa_v2/paper.yaml -o out/v2 --devices 4 --accelerator cuda
     """
     from training.loop import RunOptions, train
     from training.recipe import load_training_recipe
@@ -229,8 +229,11 @@ def refine(
 
 def main() -> int:
     """The command line; errors meant for a user are one message and an exit code."""
+    words = sys.argv[1:]
+    if words and words[0].endswith((".yaml", ".yml")):  # a recipe alone is to be trained
+        words.insert(0, "train")
     try:
-        app(prog_name="python -m training")  # which tells of unknown commands, options and values itself
+        app(words, prog_name="python -m training")  # which tells of unknown commands, options and values itself
     except SynthgenError as error:
         print(error, file=sys.stderr)
         return error.exit_code

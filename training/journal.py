@@ -84,3 +84,9 @@ def read_log(file: Path) -> list[dict[str, Any]]:
         return []
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def last_measures(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """Of the last evaluation in a log, by name; empty where there is none."""
+    found = next((line["evaluation"] for line in reversed(lines) if "evaluation" in line), {})
+    return {name: value for name, value in found.items() if name != "stage"}

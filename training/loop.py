@@ -20,7 +20,7 @@ from training.checkpoint import load_checkpoint, load_weights, recovered, save_c
 from training.data import Layout, PhotosOf, TrainingData, open_training_dataset, validation_batches
 from training.devices import AveragedGradients, average_gradients, mean_over_devices, share_batch_norm
 from training.initial_weights import load_initial_weights
-from training.journal import Journal
+from training.journal import LOG, Journal, last_measures, read_log
 from training.method import Batch, Losses, Measure, Method, Moved
 from training.methods.registry import open_method
 from training.progress import Report, training_progress
@@ -157,7 +157,8 @@ class _Run:
                     measures = self._evaluate(name) or measures
                 if last or (step + 1) % self.recipe.keep_every == 0:
                     self._keep(number, step + 1, data)
-        return TrainingResult(self._plain, measures, self._total)
+        # A run that was finished before takes no step and measures nothing again.
+        return TrainingResult(self._plain, measures or last_measures(read_log(self.folder / LOG)), self._total)
 
     def _count(self, steps: int) -> int:
         """Add steps of the current stage, taken now or before; the samples that they look at."""

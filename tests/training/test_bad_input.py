@@ -18,6 +18,7 @@ from training.restore import restore
 WORDS: dict[str, tuple[list[str], str]] = {
     "no recipe": (["train"], "Missing argument"),
     "no folder": (["train", "recipe.yaml"], "Missing option"),
+    "a recipe alone": (["recipe.yaml"], "Missing option"),  # is one to be trained
     "command": (["trian"], "No such command 'trian'"),
     "option": (["export", "run/best", "-o", "a.onnx", "--opset", "9"], "No such option"),
     "value": (["train", "recipe.yaml", "-o", "run", "--devices", "two"], "Invalid value for '--devices'"),

@@ -27,6 +27,18 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "last" / "weights.safetensors")
 
 
+def test_a_finished_run_tells_its_measures_again(
+    tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path
+) -> None:
+    recipe = recipe_of("tddfa_v2", faces, 2, 1e-3, options=SMALL, batch_size=4).model_copy(
+        update={"validation": str(faces)}
+    )
+    first = train(recipe, tmp_path, CPU)
+    again = train(recipe, tmp_path, RunOptions(accelerator="cpu", resume=True))
+    assert again.measures == first.measures and "nme" in first.measures
+    assert again.steps == first.steps == 2
+
+
 @pytest.mark.parametrize("stop", [3, 5, 8])
 def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     stop: int, tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path

@@ -82,7 +82,7 @@ def measured(order: RunOrder) -> dict[str, Any]:
     """Train, and give the measures of the end, of each stage's end, and of each variant; seconds; cost."""
     import torch
 
-    from training.journal import LOG, read_log
+    from training.journal import LOG, last_measures, read_log
     from training.loop import RunOptions, evaluate, train
     from training.restore import restore
 
@@ -90,7 +90,7 @@ def measured(order: RunOrder) -> dict[str, Any]:
     started = perf_counter()
     result = train(order.recipe, order.folder, RunOptions(accelerator=order.accelerator, resume=True))
     lines = read_log(order.folder / LOG)
-    stages = {line["evaluation"]["stage"]: line["evaluation"] for line in lines if "evaluation" in line}
+    stages = {line["evaluation"]["stage"]: last_measures([line]) for line in lines if "evaluation" in line}
     steps = [line for line in lines if "step_s" in line]
     variants: dict[str, dict[str, float]] = {}
     device = torch.device("cuda" if order.accelerator == "cuda" else "cpu")
@@ -100,8 +100,8 @@ def measured(order: RunOrder) -> dict[str, Any]:
         found, _ = evaluate(restored.method, restored.network.to(device), order.recipe.validation, device)
         variants[name] = {measure: value.value for measure, value in found.items()}
     return {
-        "measures": result.measures or _without_stage(stages[list(order.recipe.stages)[-1]]),
-        "stages": {stage: _without_stage(values) for stage, values in stages.items()},
+        "measures": result.measures,
+        "stages": stages,
         "variants": variants,
         "seconds": lines[-1]["elapsed_s"],
         "process_s": perf_counter() - started,
@@ -109,7 +109,3 @@ def measured(order: RunOrder) -> dict[str, Any]:
         "step_s": sum(line["step_s"] for line in steps),
         "cost": asdict(cost_of(order.recipe)),
     }
-
-
-def _without_stage(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in values.items() if name != "stage"}
