@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 EYES: dict[str, dict[str, tuple[tuple[int, ...], tuple[int, ...]]]] = {
     "ibug68": {"inter-pupil": (tuple(range(36, 42)), tuple(range(42, 48))), "inter-ocular": ((36,), (45,))},
     "wflw98": {"inter-pupil": (tuple(range(60, 68)), tuple(range(68, 76))), "inter-ocular": ((60,), (72,))},
+    "aflw19": {"inter-pupil": ((7,), (10,))},
 }
 # Edges of the yaw bins of AFLW and AFLW2000-3D in degrees: |yaw| <= 30, 30 < |yaw| <= 60, and everything above.
 YAW_EDGES = (30.0, 60.0)

@@ -85,6 +85,25 @@ def test_aflw19(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     width, height = (high - low).T
     longest = np.array(errors) * np.sqrt(width * height) / np.maximum(width, height)
     assert numbers["19/full/box-longest-edge: NME"] == pytest.approx(longest.mean(), rel=1e-5)
+    pupils = np.array([math.dist(face[7], face[10]) for face in truth])
+    by_eyes = np.array(errors) * np.sqrt(width * height) / pupils
+    assert numbers["19/full/inter-pupil: NME"] == pytest.approx(by_eyes.mean(), rel=1e-5)
+
+
+def test_aflw19_without_an_eye(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A face whose eye centre is not annotated has no inter-pupil error, also where its prediction is missing."""
+    monkeypatch.setattr(eval.readers.aflw, "_TRAINING_FACES", 5)
+    truth = POINTS[:6, [*range(12), 13, 14, 15, 17, 18, 19, 20]].copy()
+    truth[2, 10] = np.nan
+    ids = write_aflw19(tmp_path, truth, np.ones((6, 19), bool), training=5)
+    kept = [0, 1, 3, 4, 5]
+    predicted = np.nan_to_num(truth)[kept] + 1.0
+    file = write_predictions(tmp_path / "p.npz", [ids[row] for row in kept], predicted)
+    result = run("aflw19", tmp_path, file, missing="fail")
+    assert any("1 faces without annotated eye centres" in note for note in result.notes)
+    numbers = {f"{number.variant}: {number.metric}": number.value for number in result.numbers}
+    expected = [100.0 * math.sqrt(2.0) / math.dist(truth[row, 7], truth[row, 10]) for row in kept]
+    assert numbers["19/full/inter-pupil: NME"] == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def write_34(path: Path, points: np.ndarray, visible: np.ndarray) -> list[str]:
