@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,8 +14,11 @@ from synthgen.core.errors import DatasetError, FingerprintError, LabelError, Rec
 from synthgen.pipeline.run import GenerateOptions, generate
 from synthgen.recipe.load import parse_recipe
 from training import loop as loop_module
-from training.data import open_training_dataset
+from training.data import open_training_dataset, validation_batches
+from training.journal import read_log
 from training.loop import RunOptions, train
+from training.methods.registry import open_method
+from training.methods.tddfa_v2 import TddfaV2
 from training.rate import learning_rate
 from training.recipe import Optimizer, TrainingRecipe, load_training_recipe
 
@@ -113,6 +117,44 @@ def test_looking_ahead_takes_the_better_loss(
     assert len(steps) == 3
     for step in steps:
         assert step["chose_vdc"] == float(step["ahead_vdc"] < step["ahead_fwpdc"])
+
+
+@pytest.mark.parametrize("size", ["own", "fwpdc"])
+def test_looking_ahead_survives_a_loss_that_diverges(
+    size: str, tmp_path: Path, recipe_of: Callable[..., TrainingRecipe], faces: Path
+) -> None:
+    """VDC in px^2 diverges by SGD at 0.02 (fWPDC does not): it loses every round. Scaled to fWPDC it is finite."""
+    options = {**SMALL, "loss": "meta", "look_ahead": 6, "landmark_head": False, "vdc_size": size}
+    optimizer = {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9}
+    stage = {"optimizer": optimizer}
+    recipe = recipe_of("tddfa_v2", faces, 2, 1e-3, options=options, batch_size=4, stage=stage)
+    result = train(recipe, tmp_path / "run", CPU)
+    steps = [line for line in read_log(tmp_path / "run" / "log.jsonl") if "chose_vdc" in line]
+    assert len(steps) == 2 and np.isfinite(result.measures["nme"])
+    assert all(("ahead_vdc" in step) == (size == "fwpdc") for step in steps)
+    assert size == "fwpdc" or not any(step["chose_vdc"] for step in steps)
+
+
+def test_vdc_in_the_size_of_fwpdc(recipe_of: Callable[..., TrainingRecipe], faces: Path) -> None:
+    """The gradient of VDC, times the ratio of both values; without looking ahead nothing is scaled."""
+    found = {}
+    for size in ("own", "fwpdc"):
+        torch.manual_seed(0)
+        method = open_method("tddfa_v2", {**SMALL, "loss": "meta", "landmark_head": False, "vdc_size": size})
+        assert isinstance(method, TddfaV2)
+        dataset = open_training_dataset(method, str(faces))
+        method.prepare(dataset)
+        network = method.build().eval()
+        batch = next(validation_batches(method, dataset, 4))
+        losses = method.losses_by("vdc", network, batch)
+        losses["total"].backward()
+        gradient = torch.cat([weight.grad.flatten() for weight in network.parameters() if weight.grad is not None])
+        found[size] = losses, gradient, method.losses_by("fwpdc", network, batch)["total"]
+    (own, gradient, fwpdc), (scaled, other, _) = found["own"], found["fwpdc"]
+    assert scaled["total"].item() == pytest.approx(fwpdc.item(), rel=1e-5)
+    assert own["total"].item() == own["vdc"].item() == pytest.approx(scaled["vdc"].item())
+    ratio = (fwpdc / own["total"]).item()
+    torch.testing.assert_close(other, gradient * ratio, rtol=1e-3, atol=1e-6 * float(other.abs().max()))
 
 
 def test_photos_with_landmarks_alone_and_the_critic(

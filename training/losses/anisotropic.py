@@ -7,7 +7,8 @@ from training.losses.landmark_curves import CurveScheme
 
 def curve_tangents(landmarks: torch.Tensor, scheme: CurveScheme) -> torch.Tensor:
     """(B, K, 2) unit tangents at landmarks (B, K, 2), equations 4 and 5; 0 where a point is on no curve or its
-    neighbours coincide. A point on two curves, which is a corner, has the tangent of the last."""
+    neighbours coincide. A point on two curves (a corner, or an end of two brow lines of wflw98) has the tangent of the
+    last."""
     tangents = torch.zeros_like(landmarks)
     for curve in scheme.curves:
         points = landmarks[:, list(curve)]

@@ -58,8 +58,8 @@ def fwpdc_weights(
 
 
 def _normalised(weights: torch.Tensor, own_depth: bool) -> torch.Tensor:
-    """Divided by each sample's largest."""
-    weights = (weights + LEAST) / (weights + LEAST).amax(dim=1, keepdim=True)
+    """Divided by each sample's largest, among which t_z is only where it counts."""
+    weights = weights + LEAST
     if not own_depth:
         weights[:, DEPTH] = 0.0
-    return weights
+    return weights / weights.amax(dim=1, keepdim=True)

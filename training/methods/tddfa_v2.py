@@ -1,6 +1,7 @@
 """tddfa_v2: 62 parameters of a morphable model from one picture, with a light network (Guo et al. 2020)."""
 
 from collections.abc import Mapping
+from math import inf, isfinite
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -41,8 +42,10 @@ PARAMETERS, LANDMARKS, POINTS = 62, 136, 68
 
 class Options(Section):
     """network and width: the backbone; loss: what the parameters are trained with, `meta` chooses between fwpdc and vdc
-    by looking ahead `look_ahead` steps; beta: of `vanilla`; landmark_head: the paper's lrr, landmarks regressed by a
-    head of their own; landmark_constraint: its lmk, landmarks of the parameters.
+    by looking ahead `look_ahead` steps; beta: of `vanilla`; vdc_size: how large VDC is beside fWPDC in `meta`, `own`, as
+    it is in px^2, or `fwpdc`, each batch scaled to the other's value, as the paper scales it in `vanilla`;
+    landmark_head: the paper's lrr, landmarks regressed by a head of their own; landmark_constraint: its lmk, landmarks
+    of the parameters.
 
     augment: `svs`, short-video synthesis, fills a batch with clips of `video.frames` neighbouring frames, so that 128
     are 16 clips of 8, as in the paper; `rnd` takes a single frame of each of so many clips (table 4); `none` the stills
@@ -60,6 +63,7 @@ class Options(Section):
     width: Number = Field(default=1.0, gt=0)
     loss: Literal["vdc", "wpdc", "fwpdc", "vanilla", "meta"] = "meta"
     beta: Number = Field(default=0.5, ge=0, le=1)
+    vdc_size: Literal["own", "fwpdc"] = "own"
     look_ahead: Integer = Field(default=100, ge=1)
     landmark_head: Flag = True
     landmark_constraint: Flag = False
@@ -162,7 +166,10 @@ class TddfaV2(Method):
         return 2 * self.options.look_ahead if self.options.loss == "meta" else 1
 
     def step(self, steps: Steps, parts: list[list[Batch]]) -> Losses:
-        """One step, or for `meta` k steps by the better of two losses (algorithm 1); logs which, as in figure 7."""
+        """One step, or for `meta` k steps by the better of two losses (algorithm 1); logs which, as in figure 7.
+
+        Steps that diverge are not the better ones; a value that is not finite is not logged.
+        """
         if self.options.loss != "meta":
             return super().step(steps, parts)
         *training, tests = parts
@@ -177,17 +184,18 @@ class TddfaV2(Method):
         better = min(tried, key=lambda loss: tried[loss][0])
         _, snapshot, logged = tried[better]
         steps.restore(snapshot)
-        told = {"chose_vdc": float(better == "vdc"), **{f"ahead_{loss}": tried[loss][0] for loss in tried}}
+        ahead = {f"ahead_{loss}": tried[loss][0] for loss in tried if isfinite(tried[loss][0])}
+        told = {"chose_vdc": float(better == "vdc"), **ahead}
         device = logged["total"].device
         return {**logged, **{name: torch.tensor(value, device=device) for name, value in told.items()}}
 
     def _ahead(self, steps: Steps, tests: list[Batch]) -> float:
-        """VDC of the meta-test batch, in evaluation mode; the same on all devices."""
+        """VDC of the meta-test batch, in evaluation mode, infinite where it is no number; the same on all devices."""
         steps.network.eval()
         with torch.no_grad():
             errors = [self._parameter_loss("vdc", steps.network(test["picture"])["parameters"], test) for test in tests]
         steps.network.train()
-        return float(mean_over_devices(torch.stack(errors).mean()))
+        return float(mean_over_devices(torch.stack(errors).mean()).nan_to_num(nan=inf, posinf=inf))
 
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """The loss of the parameters and, scaled to it, those of landmarks."""
@@ -198,6 +206,9 @@ class TddfaV2(Method):
         outputs = network(batch["picture"])
         main = self._parameter_loss(loss, outputs["parameters"], batch)
         found = {"total": main, loss: main}
+        if loss == "vdc" and self.options.loss == "meta" and self.options.vdc_size == "fwpdc":
+            main = scaled_to(main, self._parameter_loss("fwpdc", outputs["parameters"], batch))
+            found["total"] = main
         if self.options.landmark_head:
             regressed = landmark_regression(outputs["landmarks"].view(-1, POINTS, 2), batch["landmarks"])
             found |= {"lrr": regressed, "total": found["total"] + scaled_to(regressed, main)}

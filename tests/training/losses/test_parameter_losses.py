@@ -91,6 +91,19 @@ def test_what_the_authors_code_leaves_open() -> None:
     torch.testing.assert_close(shape / pose, torch.full_like(shape, 2.0), rtol=1e-4, atol=1e-4)
 
 
+def test_t_z_sets_no_normaliser_where_it_does_not_count() -> None:
+    """The largest weight of the others is 1 however wrong t_z is, as in the authors' code, which leaves it out."""
+    model = model_of()
+    outputs, targets = pairs(model)
+    wrong = outputs.clone()
+    wrong[:, DEPTH] += 1e3
+    for weights in (wpdc_weights, fwpdc_weights):
+        found = weights(wrong, targets, model)
+        torch.testing.assert_close(found, weights(outputs, targets, model))
+        torch.testing.assert_close(found.amax(dim=1), torch.ones(len(found), dtype=found.dtype))
+        assert weights(wrong, targets, model, own_depth=True)[:, DEPTH].tolist() == [1.0] * len(found)
+
+
 def test_fwpdc_is_another_thing_for_other_poses() -> None:
     """With a pose that is no similarity one scale f cannot stand for the movement of the shape."""
     model = model_of()

@@ -32,6 +32,12 @@ def test_tddfa_v2s_resnet_22() -> None:
     assert count_multiply_adds(network, torch.zeros(1, 3, 120, 120)) == pytest.approx(2663e6, rel=0.01)
 
 
+def test_tddfa_v2s_mobilenet_v3() -> None:
+    """1.65 M parameters in table 5 at half the width, with the landmark head."""
+    network = MobileNetV3({**PARAMETERS, "landmarks": 136}, 0.5)
+    assert count_parameters(network) / 1e6 == pytest.approx(1.65, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("network", "parameters", "multiply_adds"),
     [
