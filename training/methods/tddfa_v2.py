@@ -42,8 +42,8 @@ PARAMETERS, LANDMARKS, POINTS = 62, 136, 68
 
 class Options(Section):
     """network and width: the backbone; loss: what the parameters are trained with, `meta` chooses between fwpdc and vdc
-    by looking ahead `look_ahead` steps; beta: of `vanilla`; vdc_size: how large VDC is beside fWPDC in `meta`, `own`, as
-    it is in px^2, or `fwpdc`, each batch scaled to the other's value, as the paper scales it in `vanilla`;
+    by looking ahead `look_ahead` steps; beta: of `vanilla`; vdc_size: how large VDC is beside fWPDC in `meta`, `own`,
+    as it is in px^2, or `fwpdc`, each batch scaled to the other's value, as the paper scales it in `vanilla`;
     landmark_head: the paper's lrr, landmarks regressed by a head of their own; landmark_constraint: its lmk, landmarks
     of the parameters.
 
