@@ -88,5 +88,5 @@ def read_log(file: Path) -> list[dict[str, Any]]:
 
 def last_measures(lines: list[dict[str, Any]]) -> dict[str, float]:
     """Of the last evaluation in a log, by name; empty where there is none."""
-    found = next((line["evaluation"] for line in reversed(lines) if "evaluation" in line), {})
+    found: dict[str, Any] = next((line["evaluation"] for line in reversed(lines) if "evaluation" in line), {})
     return {name: value for name, value in found.items() if name != "stage"}

@@ -6,7 +6,7 @@ import numpy as np
 
 from eval.crops import CROP_OPTION
 from eval.landmarks import landmark_result, plausible, predicted_faces, with_missing
-from eval.metrics import Array, box_size, eye_distance, mean_error
+from eval.metrics import Array, Mask, box_size, eye_distance, mean_error
 from eval.point_sets import aflw19_from_ibug68
 from eval.protocol import Protocol, Request, Result
 from eval.readers.aflw import read_aflw19_test
@@ -50,7 +50,7 @@ def run(request: Request) -> Result:
     return landmark_result("aflw19", TITLE, matched, variants, request, notes)
 
 
-def normalisers(truth: Truth, points: Array, annotated: Array) -> dict[str, Array]:
+def normalisers(truth: Truth, points: Array, annotated: Mask) -> dict[str, Array]:
     """What each variant divides by, (N,); NaN for the eye centres of faces that lack one."""
     sizes = {name: box_size(truth.boxes, kind) for name, kind in SIZES.items()}
     found = {name: checked_sizes(size, truth, "the given box") for name, size in sizes.items()}
