@@ -31,8 +31,8 @@ Width = Annotated[Integer, Field(ge=1)]
 
 class Options(Section):
     """widths: channels of the four levels; shared: one encoder for both pictures; weight: the paper's lambda, which it
-    does not tell; flow_scale: px that an output of 1 stands for (1 in the paper); policy: codes that count as
-    matchable.
+    does not tell; squared: flow errors, as in the paper, or their lengths; flow_scale: px that an output of 1 stands
+    for (1 in the paper); policy: codes that count as matchable.
 
     augment: of photos, whose ranges the paper does not give, scale, rotation_deg, translation, rectangles and
     rectangle_size as in recipes/dfc/finetune.yaml, which moves each photo once, exactly; here each epoch moves it anew.
@@ -41,6 +41,7 @@ class Options(Section):
     widths: tuple[Width, Width, Width, Width] = WIDTHS
     shared: Flag = True
     weight: Number = Field(default=10.0, ge=0)
+    squared: Flag = True
     flow_scale: Number = Field(default=1.0, gt=0)
     policy: Literal["dfc", "visible"] = "dfc"
     augment: Augment | None = None
@@ -110,10 +111,11 @@ class Dfc(Method):
         return flow * self.options.flow_scale, logits
 
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
-        """Squared flow error where pixels match, and cross-entropy."""
+        """Flow error where pixels match, and cross-entropy."""
         flow, logits = self.predict(network, batch)
+        used = batch["code"] != IGNORED
         found = flow_matchability_loss(
-            flow, logits, batch["flow"], self._matchable(batch), self.options.weight, batch["code"] != IGNORED
+            flow, logits, batch["flow"], self._matchable(batch), self.options.weight, used, self.options.squared
         )
         return {"total": found.total, "flow": found.flow, "matchability": found.matchability}
 

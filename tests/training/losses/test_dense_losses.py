@@ -26,17 +26,21 @@ def test_flow_counts_where_pixels_match() -> None:
     entropy = (math.log(2) + math.log(2) + math.log1p(math.exp(-2))) / 3
     assert found.matchability.item() == pytest.approx(entropy)
     assert found.total.item() == pytest.approx(25 / 3 + 0.5 * entropy)
+    length = flow_matchability_loss(flow, logits, truth, matchable, weight=0.5, squared=False)
+    assert length.flow.item() == pytest.approx(5 / 3, abs=0.004)
+    assert length.matchability.item() == found.matchability.item()
 
 
-def test_unused_pixels_count_nothing_and_nan_gives_no_gradient() -> None:
+@pytest.mark.parametrize("squared", [True, False])
+def test_unused_pixels_count_nothing_and_nan_gives_no_gradient(squared: bool) -> None:
     flow = torch.zeros(1, 2, 1, 2, requires_grad=True)
     logits = torch.zeros(1, 2, 1, 2, requires_grad=True)
     truth = torch.full((1, 2, 1, 2), float("nan"))
     truth[..., 0] = 2.0
     matchable = torch.tensor([[[True, False]]])
     used = torch.tensor([[[True, False]]])
-    found = flow_matchability_loss(flow, logits, truth, matchable, used=used)
-    assert found.flow.item() == pytest.approx(8.0)
+    found = flow_matchability_loss(flow, logits, truth, matchable, used=used, squared=squared)
+    assert found.flow.item() == pytest.approx(8.0 if squared else math.sqrt(8.0), abs=0.01)
     assert found.matchability.item() == pytest.approx(math.log(2))
     found.total.backward()
     assert torch.isfinite(flow.grad).all() and not flow.grad[..., 1].any()
