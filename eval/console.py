@@ -10,7 +10,9 @@ from rich.text import Text
 from eval.comparing import Difference
 from eval.protocol import Number, Result
 from eval.published_tables import Table
-from eval.tables import comparisons, grids, interval_text, value_text
+from eval.tables import Grid, comparisons, grids, interval_text, value_text
+
+MOST_METRICS = 8  # side by side; more leave their names too little room
 
 
 def console() -> Console:
@@ -24,18 +26,38 @@ def print_result(result: Result, method: str) -> None:
     out = console()
     out.print(Text(f"{result.title}: {method}", style="bold"))
     for grid in grids(result.numbers):
-        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("variant", no_wrap=True)
-        table.add_column("n", justify="right")
-        for metric, unit in zip(grid.metrics, grid.units):
-            table.add_column(f"{metric} {unit}".strip(), justify="right")
-        for variant, row in zip(grid.variants, grid.cells):
-            table.add_row(variant, str(max(number.count for number in row)), *(_cell(number) for number in row))
-        out.print(table)
+        out.print(_across(grid) if len(grid.metrics) <= MOST_METRICS else _down(grid))
     for comparison in comparisons(result):
         print_published(comparison.table, (method, comparison.ours))
     for note in result.notes:
         out.print(Text(f"- {note}"))
+
+
+def _across(grid: Grid) -> RichTable:
+    """A line per variant, its metrics side by side."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
+    table.add_column("n", justify="right")
+    for metric, unit in zip(grid.metrics, grid.units):
+        table.add_column(f"{metric} {unit}".strip(), justify="right")
+    for variant, row in zip(grid.variants, grid.cells):
+        table.add_row(variant, str(max(number.count for number in row)), *(_cell(number) for number in row))
+    return table
+
+
+def _down(grid: Grid) -> RichTable:
+    """A line per metric, variant after variant."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
+    table.add_column("metric")
+    for head in ("n", "value", "95 % interval"):
+        table.add_column(head, justify="right")
+    for variant, row in zip(grid.variants, grid.cells):
+        for place, number in enumerate(row):
+            value = f"{value_text(number)} {number.unit}".strip()
+            cells = "" if place else variant, number.metric, str(number.count), value, interval_text(number)
+            table.add_row(*cells, end_section=place + 1 == len(row))
+    return table
 
 
 def _cell(number: Number) -> Text:

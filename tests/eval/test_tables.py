@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from eval.console import print_result
 from eval.protocol import Number, Result
 from eval.tables import comparisons, grids, interval_text, value_text
 
@@ -36,3 +38,14 @@ def test_a_metric_may_hold_a_slash() -> None:
     result = Result("florence", "Florence", (Number("similarity, whole", metric, 3.6, "%"),))
     (item,) = comparisons(result)
     assert item.ours[0] == "3.60" and np.count_nonzero(np.array(item.ours) != "-") == 1
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_a_terminal_shows_the_whole_name_of_every_metric(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Many metrics stand below each other; side by side their names would be cut into syllables."""
+    names = [f"end-point error of code {number}" for number in range(count)]
+    numbers = [Number(variant, name, 1.0, "px", 0.5, 1.5) for variant in ("all", "turned") for name in names]
+    print_result(Result("synthetic", "Synthetic", tuple(numbers)), "mine")
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+    assert "turned" in shown and "[0.500, 1.500]" in shown
