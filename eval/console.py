@@ -10,9 +10,7 @@ from rich.text import Text
 from eval.comparing import Difference
 from eval.protocol import Number, Result
 from eval.published_tables import Table
-from eval.tables import Grid, comparisons, grids, interval_text, value_text
-
-MOST_METRICS = 8  # side by side; more leave their names too little room
+from eval.tables import MOST_METRICS, Grid, comparisons, grids, interval_text, value_text
 
 
 def console() -> Console:

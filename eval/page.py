@@ -14,7 +14,7 @@ import synthgen
 from eval.plots import MOST_CURVES, curves_figure, figure_bytes
 from eval.protocol import Result, SampleErrors
 from eval.result_files import write_result_file
-from eval.tables import comparisons, grids, interval_text, value_text
+from eval.tables import MOST_METRICS, Grid, comparisons, grids, interval_text, value_text
 from synthgen.report.html import page_resource, policy_hash
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -66,16 +66,23 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     return [("variant", first), *((n.metric, f"{value_text(n)} {n.unit}".strip()) for n in shown)]
 
 
-def _grid(grid: Any) -> dict[str, Any]:
+def _grid(grid: Grid) -> dict[str, Any]:
+    """Variants down and metrics across; the other way round where metrics are many."""
+    variants, metrics = [(variant, "") for variant in grid.variants], list(zip(grid.metrics, grid.units))
+    first, heads, names, lines = "variant", metrics, variants, list(grid.cells)
+    if len(metrics) > max(MOST_METRICS, len(variants)):
+        first, heads, names, lines = "metric", variants, metrics, list(zip(*grid.cells))
     return {
-        "heads": list(zip(grid.metrics, grid.units)),
+        "first": first,
+        "heads": heads,
         "rows": [
             {
-                "variant": variant,
-                "count": max(number.count for number in row),
-                "cells": [(value_text(number), interval_text(number)) for number in row],
+                "name": name,
+                "unit": unit,
+                "count": max(number.count for number in line),
+                "cells": [(value_text(number), interval_text(number)) for number in line],
             }
-            for variant, row in zip(grid.variants, grid.cells)
+            for (name, unit), line in zip(names, lines, strict=True)
         ],
     }
 

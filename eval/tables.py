@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from eval.protocol import Number, Result
 from eval.published_tables import NOTHING, Table, tables_of
 
+MOST_METRICS = 8  # side by side; more leave their names too little room
 _DIGITS = {"%": 2, "": 4, "px": 3, "mm": 3, "deg": 3, "ms": 3}
 
 

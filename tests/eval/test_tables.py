@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from eval.console import print_result
+from eval.page import write_page
 from eval.protocol import Number, Result
 from eval.tables import comparisons, grids, interval_text, value_text
 
@@ -49,3 +52,13 @@ def test_a_terminal_shows_the_whole_name_of_every_metric(count: int, capsys: pyt
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
     assert "turned" in shown and "[0.500, 1.500]" in shown
+
+
+@pytest.mark.parametrize(("count", "first"), [(3, "variant"), (12, "metric")])
+def test_a_page_has_many_metrics_down(count: int, first: str, tmp_path: Path) -> None:
+    numbers = [Number(variant, f"m{n}", 1.5 + n, "px") for variant in ("all", "turned") for n in range(count)]
+    write_page(Result("synthetic", "Synthetic", tuple(numbers)), "mine", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f'<th scope="col">{first}</th>' in text
+    row = f'<th scope="row">{"m2 " if first == "metric" else "all"}'
+    assert row in text and "3.500" in text.split(row)[1].split("</tr>")[0]
