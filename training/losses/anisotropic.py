@@ -30,9 +30,25 @@ def anisotropic_weights(
     outer = tangents[..., :, None] * tangents[..., None, :]
     identity = torch.eye(2, dtype=landmarks.dtype, device=landmarks.device)
     weights = outer / along**2 + (identity - outer) / across**2
+    return torch.where(_free(tangents, scheme)[..., None, None], identity, weights)
+
+
+def _free(tangents: torch.Tensor, scheme: CurveScheme) -> torch.Tensor:
+    """(B, K) bool: corners, and points without a direction."""
     free = tangents.square().sum(dim=-1) < 0.5
     free[:, list(scheme.corners)] = True
-    return torch.where(free[..., None, None], identity, weights)
+    return free
+
+
+def along_and_across(
+    differences: torch.Tensor, landmarks: torch.Tensor, scheme: CurveScheme
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, K) lengths of differences (B, K, 2) along the curve at landmarks (B, K, 2), and across it; NaN at corners."""
+    tangents = curve_tangents(landmarks, scheme)
+    along = (differences * tangents).sum(dim=-1)
+    across = (differences - along[..., None] * tangents).norm(dim=-1)
+    free = _free(tangents, scheme)
+    return along.abs().masked_fill(free, torch.nan), across.masked_fill(free, torch.nan)
 
 
 def anisotropic_loss(

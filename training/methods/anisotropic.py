@@ -16,7 +16,7 @@ from training.landmark_maps import landmark_maps
 from training.landmark_pictures import landmark_sheet
 from training.landmark_sets import LANDMARK_SETS
 from training.losses.adaptive_wing import adaptive_wing_loss
-from training.losses.anisotropic import anisotropic_loss
+from training.losses.anisotropic import along_and_across, anisotropic_loss
 from training.losses.landmark_curves import SCHEMES, CurveScheme
 from training.losses.landmark_distance import landmark_distance
 from training.method import Arrays, Batch, Item, Losses, Measure, Method, normalised
@@ -125,12 +125,21 @@ class Anisotropic(Method):
         return {"total": landmark_distance(options.loss, found, truth, options.wing)}
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
-        """nme: mean distance over that of the outer eye corners; nme_mean_shape: of the mean shape alone."""
+        """nme: mean distance over that of the outer eye corners; nme_corners: of the corners alone; nme_along and
+        nme_across: of the other points along their curve and across it; nme_mean_shape: of the mean shape alone."""
         truth = batch["landmarks"]
         right, left = self._set.eyes
         eyes = (truth[:, right] - truth[:, left]).norm(dim=-1)
-        found = {"nme": self.landmarks(network, batch["picture"]), "nme_mean_shape": self._mean.to(truth.device)}
-        errors = {name: ((points - truth).norm(dim=-1).mean(dim=1) / eyes) for name, points in found.items()}
+        wrong = self.landmarks(network, batch["picture"]) - truth
+        along, across = along_and_across(wrong, truth, self._scheme)
+        distances = {
+            "nme": wrong.norm(dim=-1),
+            "nme_corners": wrong[:, list(self._scheme.corners)].norm(dim=-1),
+            "nme_along": along,
+            "nme_across": across,
+            "nme_mean_shape": (self._mean.to(truth.device) - truth).norm(dim=-1),
+        }
+        errors = {name: distance.nanmean(dim=1) / eyes for name, distance in distances.items()}
         return {name: Measure(float(error.sum()), len(error)) for name, error in errors.items()}
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.losses.adaptive_wing import adaptive_wing_loss
-from training.losses.anisotropic import anisotropic_loss, anisotropic_weights, curve_tangents
+from training.losses.anisotropic import along_and_across, anisotropic_loss, anisotropic_weights, curve_tangents
 from training.losses.landmark_curves import SCHEMES, CurveScheme
 from training.losses.landmark_distance import landmark_distance
 from training.losses.wing import wing_loss
@@ -31,6 +31,15 @@ def test_weights_by_hand() -> None:
     moved[0, 1, 1] += 3.0  # one across it
     moved[0, 3] += torch.tensor([3.0, 4.0])
     assert anisotropic_loss(moved, points(), LINE).item() == pytest.approx(1.0 + 1.0 + 25.0)
+
+
+def test_along_and_across_by_hand() -> None:
+    """A curve to the right, whose middle point is off by (3, 4); its ends are corners."""
+    scheme = CurveScheme(points=3, curves=((0, 1, 2),), corners=(0, 2))
+    landmarks = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]])
+    along, across = along_and_across(torch.tensor([[[3.0, 4.0]] * 3]), landmarks, scheme)
+    assert along[0, 1].item() == pytest.approx(3.0) and across[0, 1].item() == pytest.approx(4.0)
+    assert torch.isnan(along[0, [0, 2]]).all() and torch.isnan(across[0, [0, 2]]).all()
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMES))
