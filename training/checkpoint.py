@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from synthgen.core.errors import DatasetError
@@ -66,7 +67,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, An
         tensors = load_file(folder / OPTIMIZERS)
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         optimizers = _rebuilt(tensors, state.pop("optimizers"))
-    except Exception as error:  # safetensors has its own error, which is none of Python's
+    except Exception as error:  # of safetensors, of JSON, and of content that is none of ours
         raise DatasetError(f"{folder} is damaged: {error}") from error
     return weights, optimizers, state
 
@@ -78,7 +79,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(file)
     except FileNotFoundError as error:
         raise DatasetError(f"{path} has no weights") from error
-    except Exception as error:
+    except (SafetensorError, OSError) as error:
         raise DatasetError(f"{file} is damaged: {error}") from error
 
 

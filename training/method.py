@@ -1,5 +1,6 @@
 """What a method is to the loop: labels it needs, items and batches, a network, losses and measures."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -65,7 +66,7 @@ class Measure:
         return self.total / self.count if self.count else float("nan")
 
 
-class Method:
+class Method(ABC):
     """Base of the five methods. Options are a Section of the method's own, `Options`."""
 
     name: ClassVar[str]
@@ -94,17 +95,19 @@ class Method:
 
     def opened(self, dataset: Dataset) -> None:
         """Look at any dataset before its samples come. Raises DatasetError for one that does not suit the method."""
+        return  # most have nothing to look at
 
     def prepare(self, dataset: Dataset) -> None:
         """Look at the training data once, before the network is built. Raises DatasetError for what it lacks."""
+        return  # most have nothing to look at
 
+    @abstractmethod
     def item(self, arrays: Arrays, random: np.random.Generator | None) -> Item:
         """A sample as the network takes it; random: for augmentation, None when evaluating."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self) -> nn.Module:
         """A new network."""
-        raise NotImplementedError
 
     def optimized(self, network: nn.Module) -> dict[str, Moved]:
         """Name of an optimiser -> what it moves: parameters, or groups {"params": ..., "factor": of their rate}."""
@@ -151,18 +154,18 @@ class Method:
         """Updates of the main weights that a step computes, those that it takes back among them."""
         return self.updates_per_step
 
+    @abstractmethod
     def losses(self, network: nn.Module, batch: Batch) -> Losses:
         """Name -> loss, "total" among them."""
-        raise NotImplementedError
 
     def step(self, steps: Steps, parts: list[list[Batch]]) -> Losses:
         """One step on `batches_per_step` batches of `accumulate` parts each; what is to be logged."""
         (batch,) = parts
         return accumulated(self, steps, batch)
 
+    @abstractmethod
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
         """Name -> sum over the samples of a batch."""
-        raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
         """JSON values that a checkpoint carries, from which `restore` makes the method again."""

@@ -75,10 +75,12 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
         colour = ink if curve.black else f"C{number % 10}"
         dashes = "-" if curve.black else _DASHES[number // 10 % 4]
         coloured += not curve.black
-        style = {"color": colour, "linestyle": dashes, "linewidth": 2.4 if curve.black else 1.8}
         for piece, (x, y) in enumerate(curve.pieces):
             label = curve.label if piece == 0 else "_"
-            axes.plot(x, y, label=label, marker="o" if curve.markers else "", markersize=3.5, **style)  # type: ignore[arg-type]
+            axes.plot(
+                x, y, label=label, marker="o" if curve.markers else "", markersize=3.5,
+                color=colour, linestyle=dashes, linewidth=2.4 if curve.black else 1.8,
+            )  # fmt: skip
     if panel.logarithmic:
         axes.set_yscale("log")
         if panel.least is not None:

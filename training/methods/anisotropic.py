@@ -125,7 +125,7 @@ class Anisotropic(Method):
         return {"total": landmark_distance(options.loss, found, truth, options.wing)}
 
     def measures(self, network: nn.Module, batch: Batch) -> dict[str, Measure]:
-        """nme: mean distance over that of the outer eye corners; nme_corners: of the corners alone; nme_along and
+        """nme: mean distance over that of the outer eye corners; nme_corners: of the corners alone, if any; nme_along,
         nme_across: of the other points along their curve and across it; nme_mean_shape: of the mean shape alone."""
         truth = batch["landmarks"]
         right, left = self._set.eyes
@@ -134,12 +134,12 @@ class Anisotropic(Method):
         along, across = along_and_across(wrong, truth, self._scheme)
         distances = {
             "nme": wrong.norm(dim=-1),
-            "nme_corners": wrong[:, list(self._scheme.corners)].norm(dim=-1),
-            "nme_along": along,
-            "nme_across": across,
             "nme_mean_shape": (self._mean.to(truth.device) - truth).norm(dim=-1),
         }
-        errors = {name: distance.nanmean(dim=1) / eyes for name, distance in distances.items()}
+        if self._scheme.corners:
+            distances["nme_corners"] = wrong[:, list(self._scheme.corners)].norm(dim=-1)
+        errors = {name: distance.mean(dim=1) / eyes for name, distance in distances.items()}
+        errors |= {"nme_along": along.nanmean(dim=1) / eyes, "nme_across": across.nanmean(dim=1) / eyes}
         return {name: Measure(float(error.sum()), len(error)) for name, error in errors.items()}
 
     def pictures(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
